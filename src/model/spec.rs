@@ -1,0 +1,241 @@
+//! What is asked for at create: everything about a container that does not change by living.
+
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{fmt, net::IpAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Behavior, Name, Signal};
+
+/// The image that is built in: a copy of the running binary that acts out a [`Behavior`].
+pub const LAB_IMAGE: &str = "lab";
+
+/// A container as asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    /// The image it is made from.
+    pub image: String,
+    /// Overrides the image's CMD.
+    pub command: Option<Vec<String>>,
+    /// Overrides the image's ENTRYPOINT.
+    pub entrypoint: Option<Vec<String>>,
+    /// Environment variables beside the image's.
+    pub env: BTreeMap<String, String>,
+    /// Working directory.
+    pub workdir: Option<String>,
+    /// `user[:group]`, by name or number.
+    pub user: Option<String>,
+    /// Host name; else the container's id.
+    pub hostname: Option<String>,
+    /// Host ports that lead inside.
+    pub publish: Vec<PortBinding>,
+    /// Host directories or volumes that appear inside.
+    pub volumes: Vec<VolumeMount>,
+    /// What happens after its process has ended.
+    pub restart: RestartPolicy,
+    /// The signal that `stop` sends first; Docker's default is SIGTERM.
+    pub stop_signal: Option<Signal>,
+    /// How long `stop` waits before SIGKILL, when the request does not say.
+    pub stop_timeout: Option<StopTimeout>,
+    /// Memory limit in bytes.
+    pub memory: Option<u64>,
+    /// CPU limit in thousandths of a CPU.
+    pub cpus: Option<u32>,
+    /// Limit on the number of processes.
+    pub pids: Option<u32>,
+    /// Whether a small init is PID 1 and forwards signals to the process.
+    pub init: bool,
+    /// Whether the container is removed once it has ended.
+    pub auto_remove: bool,
+    /// Whether its root file system is read-only.
+    pub read_only: bool,
+    /// The network it lives in.
+    pub network: NetworkMode,
+    /// The health check.
+    pub health: Option<HealthCheck>,
+    /// What its process does, for the simulator and for the lab image.
+    pub behavior: Behavior,
+}
+
+impl Default for ContainerSpec {
+    fn default() -> Self {
+        Self {
+            image: LAB_IMAGE.into(),
+            command: None,
+            entrypoint: None,
+            env: BTreeMap::new(),
+            workdir: None,
+            user: None,
+            hostname: None,
+            publish: Vec::new(),
+            volumes: Vec::new(),
+            restart: RestartPolicy::No,
+            stop_signal: None,
+            stop_timeout: None,
+            memory: None,
+            cpus: None,
+            pids: None,
+            init: false,
+            auto_remove: false,
+            read_only: false,
+            network: NetworkMode::Bridge,
+            health: None,
+            behavior: Behavior::default(),
+        }
+    }
+}
+
+/// What happens after a container's process has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RestartPolicy {
+    /// It stays stopped.
+    #[default]
+    No,
+    /// It is started again after a failure, at most so many times (0: without limit).
+    OnFailure {
+        /// The most restarts, 0 for no limit.
+        max: u32,
+    },
+    /// It is started again whatever the exit code.
+    Always,
+    /// As `always`, but a container stopped by hand stays stopped over a reboot.
+    UnlessStopped,
+}
+
+impl fmt::Display for RestartPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No => f.write_str("no"),
+            Self::OnFailure { max: 0 } => f.write_str("on-failure"),
+            Self::OnFailure { max } => write!(f, "on-failure:{max}"),
+            Self::Always => f.write_str("always"),
+            Self::UnlessStopped => f.write_str("unless-stopped"),
+        }
+    }
+}
+
+/// How long `stop` waits between its signal and SIGKILL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StopTimeout {
+    /// So long.
+    After(Duration),
+    /// For ever: SIGKILL is never sent (Docker's negative timeout).
+    Never,
+}
+
+/// One published port, `[ip:]host:container[/udp]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortBinding {
+    /// The host's address; all of them if not given.
+    pub ip: Option<IpAddr>,
+    /// The host's port; any free one if not given.
+    pub host: Option<u16>,
+    /// The port inside.
+    pub container: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+/// A host port that is held for a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HeldPort {
+    /// The host's address; `0.0.0.0` is all of them.
+    pub ip: IpAddr,
+    /// The host's port.
+    pub host: u16,
+    /// The port inside.
+    pub container: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+impl fmt::Display for HeldPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ip = match self.ip {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => alloc::format!("[{ip}]"),
+        };
+        write!(f, "{ip}:{}->{}/{}", self.host, self.container, self.protocol)
+    }
+}
+
+/// What a container may use at most; what is not given stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory: Option<u64>,
+    /// CPU in thousandths of a CPU.
+    pub cpus: Option<u32>,
+    /// Number of processes.
+    pub pids: Option<u32>,
+}
+
+/// A transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+/// `source:target[:ro]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VolumeMount {
+    /// A path on the host, or a volume's name.
+    pub source: String,
+    /// An absolute path inside.
+    pub target: String,
+    /// Whether it can be written to.
+    pub access: Access,
+}
+
+/// What may be done with a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Access {
+    /// Reading and writing.
+    ReadWrite,
+    /// Reading.
+    ReadOnly,
+}
+
+/// The network a container lives in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NetworkMode {
+    /// One of its own, joined to the host's bridge where there is one.
+    Bridge,
+    /// One of its own with nothing but loopback.
+    None,
+    /// The host's.
+    Host,
+    /// Another container's.
+    Container(Name),
+}
+
+/// How to find out whether the service inside works.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// The command whose exit code tells.
+    pub test: Vec<String>,
+    /// Time between checks.
+    pub interval: Duration,
+    /// A check that takes longer has failed.
+    pub timeout: Duration,
+    /// Failures in a row that make it unhealthy.
+    pub retries: u32,
+    /// Failures do not count so long after the start.
+    pub start_period: Duration,
+}
