@@ -1,0 +1,183 @@
+//! Limits, and how each is written into a cgroup.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::controller::{Controller, Lack};
+use super::directory::CgroupError;
+
+/// What a living container may use at most from now on. What is none stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory, swap included.
+    pub memory: Option<u64>,
+    /// Thousandths of a CPU.
+    pub cpus: Option<u32>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+}
+
+/// One limit. None is an explicit lack of one: the container is counted, so that it can be limited later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::runtime) enum Limit {
+    Memory(Option<u64>),
+    Cpu { quota: Option<Duration>, period: Duration },
+    Pids(Option<u64>),
+}
+
+/// A limit that the host does not enforce.
+#[derive(Debug, Error)]
+pub enum LimitError {
+    /// The host cannot do it.
+    #[error("cannot limit {controller}: {lack}")]
+    Lack {
+        /// What.
+        controller: Controller,
+        /// Why not.
+        lack: Lack,
+    },
+    /// What a process has taken before it came into a v1 memory cgroup is not counted there.
+    #[error(
+        "cannot limit memory of a container that runs without a memory cgroup: the kernel would not count what it \
+         holds already (create it with a limit, or with -1 for none yet)"
+    )]
+    TooLate,
+    /// The kernel did not take the value.
+    #[error("cannot write {value} to {path}: {source} ({})", advice(.source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What was to be in it.
+        value: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Its cgroup could not be made or joined.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+}
+
+/// The kernel's own: how often a CPU quota is filled up.
+pub(in crate::runtime) const CPU_PERIOD: Duration = Duration::from_millis(100);
+
+impl Limits {
+    pub(in crate::runtime) fn each(self) -> Vec<Limit> {
+        let quota = |thousandths: u32| CPU_PERIOD * thousandths / 1000;
+        let memory = self.memory.map(|bytes| Limit::Memory(Some(bytes)));
+        let cpu = self.cpus.map(|cpus| Limit::Cpu { quota: Some(quota(cpus)), period: CPU_PERIOD });
+        let pids = self.pids.map(|count| Limit::Pids(Some(count.into())));
+        [memory, cpu, pids].into_iter().flatten().collect()
+    }
+}
+
+impl Limit {
+    pub(super) fn controller(self) -> Controller {
+        match self {
+            Self::Memory(_) => Controller::Memory,
+            Self::Cpu { .. } => Controller::Cpu,
+            Self::Pids(_) => Controller::Pids,
+        }
+    }
+
+    /// Into a cgroup of the unified hierarchy.
+    pub(super) fn write_v2(self, directory: &Path) -> Result<(), LimitError> {
+        match self {
+            Self::Memory(bytes) => {
+                set(directory, "memory.max", &number_or(bytes, "max"))?;
+                // Else what the limit pushes out would only move to swap.
+                let swap = if bytes.is_some() { "0" } else { "max" };
+                set_if_there(directory, "memory.swap.max", swap)
+            }
+            Self::Cpu { quota, period } => {
+                let quota = number_or(quota.map(|quota| quota.as_micros()), "max");
+                set(directory, "cpu.max", &format!("{quota} {}", period.as_micros()))
+            }
+            Self::Pids(count) => set(directory, "pids.max", &number_or(count, "max")),
+        }
+    }
+
+    /// Into the cgroup of its controller in a v1 hierarchy.
+    pub(super) fn write_v1(self, directory: &Path) -> Result<(), LimitError> {
+        match self {
+            Self::Memory(bytes) => write_memory_v1(directory, bytes),
+            Self::Cpu { quota, period } => {
+                set(directory, "cpu.cfs_period_us", &period.as_micros().to_string())?;
+                let quota = number_or(quota.map(|quota| quota.as_micros()), "-1");
+                set(directory, "cpu.cfs_quota_us", &quota)
+            }
+            Self::Pids(count) => set(directory, "pids.max", &number_or(count, "max")),
+        }
+    }
+}
+
+/// The limit on memory and swap together is never below the one on memory: so it goes up first and comes down last.
+fn write_memory_v1(directory: &Path, bytes: Option<u64>) -> Result<(), LimitError> {
+    let (memory, both) = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes");
+    let before = super::directory::read(directory, memory, "read the limit of")?;
+    let before: u64 = before.trim().parse().unwrap_or(u64::MAX);
+    let value = number_or(bytes, "-1");
+    if bytes.is_none_or(|bytes| bytes > before) {
+        set_if_there(directory, both, &value)?;
+        set(directory, memory, &value)
+    } else {
+        set(directory, memory, &value)?;
+        set_if_there(directory, both, &value)
+    }
+}
+
+fn number_or(number: Option<impl ToString>, none: &str) -> String {
+    number.map_or_else(|| none.to_owned(), |number| number.to_string())
+}
+
+pub(super) fn set(directory: &Path, file: &str, value: &str) -> Result<(), LimitError> {
+    let path = directory.join(file);
+    let value = value.to_owned();
+    std::fs::write(&path, &value).map_err(|source| LimitError::Write { path, value, source })
+}
+
+/// Where the kernel does not count swap there is no such file, and mostly no swap either.
+fn set_if_there(directory: &Path, file: &str, value: &str) -> Result<(), LimitError> {
+    match set(directory, file, value) {
+        Err(LimitError::Write { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ResourceBusy => {
+            "its processes hold more than that already: end some of them, or set a higher limit"
+        }
+        io::ErrorKind::InvalidInput => {
+            "the kernel takes CPU quotas from 1 ms, periods from 1 ms to 1 s, and no more than the cgroup above has"
+        }
+        io::ErrorKind::PermissionDenied => "run as root, or under systemd-run --user --scope -p Delegate=yes",
+        _ => "look at the cgroup mounts of this host",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_cpu_is_half_of_each_period() {
+        let limits = Limits { cpus: Some(500), ..Limits::default() };
+        let half = Limit::Cpu { quota: Some(Duration::from_millis(50)), period: Duration::from_millis(100) };
+        assert_eq!(limits.each(), [half]);
+        assert_eq!(Limits::default().each(), []);
+    }
+
+    #[test]
+    fn a_lack_says_what_why_and_what_to_do() {
+        let error = LimitError::Lack { controller: Controller::Memory, lack: Lack::NotDelegated };
+        assert_eq!(
+            error.to_string(),
+            "cannot limit memory: this process may not use the controller \
+             (run as root, or under systemd-run --user --scope -p Delegate=yes)"
+        );
+    }
+}

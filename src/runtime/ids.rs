@@ -1,0 +1,127 @@
+//! Who the container's program is: its user, its groups, and what it may do.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use nix::sys::resource::Resource;
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
+use oci_spec::runtime::{Capability, Linux, LinuxCapabilities, LinuxIdMapping, PosixRlimitType, Process};
+
+use super::bundle::BundleError;
+use super::isolation::has_user_namespace;
+use super::operation::Action;
+use super::plan::Draft;
+use super::steps::Step;
+use super::sys::CapabilitySets;
+
+/// More numbers than the kernel has capabilities.
+const CAPABILITY_NUMBERS: u32 = 64;
+
+/// Resource limits, capabilities and ids, in an order in which each is still allowed.
+pub(super) fn change(draft: &mut Draft, process: &Process, linux: &Linux) -> Result<(), BundleError> {
+    for limit in process.rlimits().iter().flatten() {
+        let resource = resource(limit.typ());
+        let action = Action::Limit { resource, soft: limit.soft(), hard: limit.hard() };
+        draft.add(Step::Limits, limit.typ().to_string(), action);
+    }
+    let granted = process.capabilities().as_ref();
+    let mask = |set: Option<&Option<HashSet<Capability>>>| set.and_then(Option::as_ref).map_or(Ok(0), mask);
+    let bounding = mask(granted.map(LinuxCapabilities::bounding))?;
+    for number in (0..CAPABILITY_NUMBERS).filter(|number| bounding & (1 << number) == 0) {
+        draft.add(Step::BoundingSet, format!("capability {number}"), Action::DropFromBoundingSet(number));
+    }
+    become_user(draft, process, linux);
+    let sets = CapabilitySets {
+        effective: mask(granted.map(LinuxCapabilities::effective))?,
+        permitted: mask(granted.map(LinuxCapabilities::permitted))?,
+        inheritable: mask(granted.map(LinuxCapabilities::inheritable))?,
+    };
+    draft.add(Step::Capabilities, "its capabilities", Action::SetCapabilities(sets));
+    let ambient = mask(granted.map(LinuxCapabilities::ambient))?;
+    for number in (0..CAPABILITY_NUMBERS).filter(|number| ambient & (1 << number) != 0) {
+        draft.add(Step::Capabilities, format!("ambient capability {number}"), Action::RaiseAmbient(number));
+    }
+    if process.no_new_privileges() == Some(true) {
+        draft.add(Step::NoNewPrivileges, "itself", Action::NoNewPrivileges);
+    }
+    Ok(())
+}
+
+/// Maps the ids of a new user namespace: nobody inside is anybody before that.
+pub(super) fn map(pid: Pid, linux: &Linux) -> Result<(), (PathBuf, io::Error)> {
+    let directory = PathBuf::from(format!("/proc/{pid}"));
+    if !nix::unistd::geteuid().is_root() {
+        // Or a user could leave a group that a file denies access to, and get it.
+        write(directory.join("setgroups"), "deny")?;
+    }
+    write(directory.join("uid_map"), &lines(linux.uid_mappings().as_deref().unwrap_or_default()))?;
+    write(directory.join("gid_map"), &lines(linux.gid_mappings().as_deref().unwrap_or_default()))
+}
+
+fn lines(mappings: &[LinuxIdMapping]) -> String {
+    let line = |m: &LinuxIdMapping| format!("{} {} {}\n", m.container_id(), m.host_id(), m.size());
+    mappings.iter().map(line).collect()
+}
+
+fn write(path: PathBuf, text: &str) -> Result<(), (PathBuf, io::Error)> {
+    fs::write(&path, text).map_err(|error| (path, error))
+}
+
+fn become_user(draft: &mut Draft, process: &Process, linux: &Linux) {
+    let user = process.user();
+    if user.uid() != 0 {
+        draft.add(Step::User, "its capabilities", Action::KeepCapabilities);
+    }
+    let groups = user.additional_gids().clone().unwrap_or_default();
+    // In a user's container groups cannot be set, not even to none.
+    if !has_user_namespace(linux) || !groups.is_empty() {
+        draft.add(Step::User, format!("groups {groups:?}"), Action::SetGroups(groups));
+    }
+    draft.add(Step::User, format!("group {}", user.gid()), Action::SetGroup(user.gid()));
+    draft.add(Step::User, format!("user {}", user.uid()), Action::SetUser(user.uid()));
+    let mask = Mode::from_bits_truncate(user.umask().unwrap_or(0o022));
+    draft.add(Step::User, "its file mode mask", Action::SetFileModeMask(mask));
+}
+
+fn mask(set: &HashSet<Capability>) -> Result<u64, BundleError> {
+    set.iter().try_fold(0, |mask, capability| {
+        let name = format!("CAP_{capability}");
+        let known: caps::Capability =
+            name.parse().map_err(|_| BundleError::Unsupported(format!("capability {name}")))?;
+        Ok(mask | 1 << known.index())
+    })
+}
+
+fn resource(kind: PosixRlimitType) -> Resource {
+    match kind {
+        PosixRlimitType::RlimitCpu => Resource::RLIMIT_CPU,
+        PosixRlimitType::RlimitFsize => Resource::RLIMIT_FSIZE,
+        PosixRlimitType::RlimitData => Resource::RLIMIT_DATA,
+        PosixRlimitType::RlimitStack => Resource::RLIMIT_STACK,
+        PosixRlimitType::RlimitCore => Resource::RLIMIT_CORE,
+        PosixRlimitType::RlimitRss => Resource::RLIMIT_RSS,
+        PosixRlimitType::RlimitNproc => Resource::RLIMIT_NPROC,
+        PosixRlimitType::RlimitNofile => Resource::RLIMIT_NOFILE,
+        PosixRlimitType::RlimitMemlock => Resource::RLIMIT_MEMLOCK,
+        PosixRlimitType::RlimitAs => Resource::RLIMIT_AS,
+        PosixRlimitType::RlimitLocks => Resource::RLIMIT_LOCKS,
+        PosixRlimitType::RlimitSigpending => Resource::RLIMIT_SIGPENDING,
+        PosixRlimitType::RlimitMsgqueue => Resource::RLIMIT_MSGQUEUE,
+        PosixRlimitType::RlimitNice => Resource::RLIMIT_NICE,
+        PosixRlimitType::RlimitRtprio => Resource::RLIMIT_RTPRIO,
+        PosixRlimitType::RlimitRttime => Resource::RLIMIT_RTTIME,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_become_the_kernels_bits() {
+        assert_eq!(mask(&HashSet::from([Capability::Chown, Capability::Kill])).unwrap(), 1 | 1 << 5);
+    }
+}

@@ -1,0 +1,246 @@
+//! One prepared operation of the set-up. The parent builds it, the child performs it: without allocating, without taking
+//! a lock, and without a panic (see `sys`).
+
+use std::ffi::CString;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socket};
+use nix::sys::stat::{Mode, SFlag, mknod, umask};
+use nix::unistd::{chdir, mkdir, pivot_root, sethostname, setsid, symlinkat, write};
+
+use super::sockets;
+use super::steps::Step;
+use super::sys::{self, CapabilitySets, Depth};
+
+/// An operation, the step that it belongs to, and what it works on, for the error.
+pub(super) struct Operation {
+    pub(super) step: Step,
+    pub(super) subject: String,
+    pub(super) action: Action,
+}
+
+/// A file system's own options: words, some with a value.
+pub(super) type MountOptions = Vec<(CString, Option<CString>)>;
+
+/// What is done.
+pub(super) enum Action {
+    DieWithParent,
+    HideMemory,
+    Join { namespace: OwnedFd, kind: i32 },
+    PlaceDescriptors,
+    ResetSignals,
+    AwaitKeeper,
+    BeginSession,
+    TakeTerminal,
+    SetFileModeMask(Mode),
+    UnshareCgroup,
+    SetHostName(CString),
+    SetDomainName(CString),
+    LoopbackUp,
+    AddAddress(Ipv4Addr),
+    MakeMountsPrivate,
+    TakeTree { tree: usize, source: CString, depth: Depth, attributes: u64 },
+    MakeTree { tree: usize, kind: CString, options: MountOptions, attributes: u64, instead: Option<CString> },
+    BindRoot(CString),
+    Overlay { base: CString, target: CString, data: CString },
+    Pivot(CString),
+    MakeDirectory(CString),
+    MakeFile(CString),
+    Attach { tree: usize, target: CString },
+    Device { path: CString, number: libc::dev_t },
+    Link { path: CString, target: CString },
+    LeaveOldRoot,
+    WriteFile { path: CString, content: Vec<u8> },
+    Mask(CString),
+    Protect(CString),
+    ProtectRoot,
+    ChangeDirectory(CString),
+    Limit { resource: Resource, soft: u64, hard: u64 },
+    DropFromBoundingSet(u32),
+    KeepCapabilities,
+    SetGroups(Vec<libc::gid_t>),
+    SetGroup(libc::gid_t),
+    SetUser(libc::uid_t),
+    SetCapabilities(CapabilitySets),
+    RaiseAmbient(u32),
+    NoNewPrivileges,
+}
+
+/// What the operations work with: the child's own things, all prepared by the parent.
+pub(super) struct Belongings {
+    /// The way to the keeper.
+    pub(super) channel: OwnedFd,
+    /// What becomes 0, 1, 2 and so on. All numbers are higher than the last of those and than the channel's place.
+    pub(super) descriptors: Vec<OwnedFd>,
+    /// Room for mount trees between taking and attaching.
+    pub(super) trees: Vec<Option<OwnedFd>>,
+}
+
+impl Belongings {
+    /// Where the channel goes: right behind the container's own descriptors.
+    fn channel_place(&self) -> RawFd {
+        RawFd::try_from(self.descriptors.len()).unwrap_or(RawFd::MAX)
+    }
+
+    fn place(&mut self) -> nix::Result<()> {
+        for (target, from) in (0..).zip(&self.descriptors) {
+            sys::place_descriptor(from.as_raw_fd(), target)?;
+        }
+        let place = self.channel_place();
+        sys::place_private_descriptor(self.channel.as_raw_fd(), place)?;
+        // The old numbers are about to be closed in one go: nobody may close them once more.
+        std::mem::forget(std::mem::replace(&mut self.channel, sys::own_descriptor(place)));
+        sys::close_from(place + 1)
+    }
+
+    /// Waits for a word of the keeper's. None comes from one that is gone.
+    pub(super) fn hear(&self) -> nix::Result<()> {
+        let mut word = [0];
+        loop {
+            match recv(self.channel.as_raw_fd(), &mut word, MsgFlags::empty()) {
+                Ok(0) => return Err(Errno::EPIPE),
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    fn keep(&mut self, tree: usize, taken: OwnedFd) -> nix::Result<()> {
+        *self.trees.get_mut(tree).ok_or(Errno::EBADF)? = Some(taken);
+        Ok(())
+    }
+
+    fn attach(&mut self, tree: usize, target: &CString) -> nix::Result<()> {
+        let tree = self.trees.get_mut(tree).and_then(Option::take).ok_or(Errno::EBADF)?;
+        sys::move_mount(tree.as_fd(), target)
+    }
+}
+
+impl Action {
+    pub(super) fn perform(&self, own: &mut Belongings) -> nix::Result<()> {
+        match self {
+            Self::DieWithParent => nix::sys::prctl::set_pdeathsig(Signal::SIGKILL),
+            Self::HideMemory => nix::sys::prctl::set_dumpable(false),
+            Self::Join { namespace, kind } => sys::join_namespace(namespace.as_fd(), *kind),
+            Self::PlaceDescriptors => own.place(),
+            Self::ResetSignals => {
+                sys::reset_dispositions();
+                sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+            }
+            Self::AwaitKeeper => own.hear(),
+            Self::BeginSession => setsid().map(drop),
+            Self::TakeTerminal => sys::take_terminal(),
+            Self::SetFileModeMask(mask) => {
+                umask(*mask);
+                Ok(())
+            }
+            Self::UnshareCgroup => unshare(CloneFlags::CLONE_NEWCGROUP),
+            Self::SetHostName(name) => sethostname(os_str(name)),
+            Self::SetDomainName(name) => sys::set_domain_name(name),
+            Self::LoopbackUp => {
+                let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+                sys::loopback_up(any.as_fd())
+            }
+            Self::AddAddress(address) => sockets::add_address(*address),
+            Self::MakeMountsPrivate => change_mount(c"/", MsFlags::MS_REC | MsFlags::MS_PRIVATE),
+            Self::TakeTree { tree, source, depth, attributes } => {
+                own.keep(*tree, take_tree(source, *depth, *attributes)?)
+            }
+            Self::MakeTree { tree, kind, options, attributes, instead } => {
+                let made = match (sys::make_file_system(kind, options, *attributes), instead) {
+                    (Err(Errno::EPERM), Some(source)) => take_tree(source, Depth::Recursive, *attributes),
+                    (result, _) => result,
+                };
+                own.keep(*tree, made?)
+            }
+            Self::BindRoot(root) => bind(root, root, MsFlags::MS_REC),
+            Self::Overlay { base, target, data } => {
+                chdir(base.as_c_str())?;
+                let overlay = Some(c"overlay");
+                mount(overlay, target.as_c_str(), overlay, MsFlags::empty(), Some(data.as_c_str()))
+            }
+            Self::Pivot(root) => {
+                chdir(root.as_c_str())?;
+                // The old root ends up on top of the new one: no directory for it is needed. Until it is gone, `/..` of an
+                // image's symbolic link leads into it, so nothing is looked up before.
+                pivot_root(c".", c".")
+            }
+            Self::MakeDirectory(path) => there(mkdir(path.as_c_str(), Mode::from_bits_retain(0o755))),
+            Self::MakeFile(path) => {
+                there(mknod(path.as_c_str(), SFlag::S_IFREG, Mode::from_bits_retain(0o644), 0))
+            }
+            Self::Attach { tree, target } => own.attach(*tree, target),
+            Self::Device { path, number } => {
+                there(mknod(path.as_c_str(), SFlag::S_IFCHR, Mode::from_bits_retain(0o666), *number))
+            }
+            Self::Link { path, target } => there(symlinkat(target.as_c_str(), AT_FDCWD, path.as_c_str())),
+            Self::LeaveOldRoot => umount2(c".", MntFlags::MNT_DETACH).and_then(|()| chdir(c"/")),
+            Self::WriteFile { path, content } => {
+                let file = open(path.as_c_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+                write(file, content).map(drop)
+            }
+            Self::Mask(path) => match bind(c"/dev/null", path, MsFlags::empty()) {
+                Err(Errno::ENOENT) => Ok(()),
+                Err(Errno::ENOTDIR) => {
+                    let tmpfs = Some(c"tmpfs");
+                    mount(tmpfs, path.as_c_str(), tmpfs, MsFlags::MS_RDONLY, Some(c"nr_blocks=1,nr_inodes=1"))
+                }
+                result => result,
+            },
+            Self::Protect(path) => match bind(path, path, MsFlags::MS_REC) {
+                Err(Errno::ENOENT) => Ok(()),
+                Ok(()) => sys::restrict_mount(path, sys::MOUNT_ATTR_RDONLY, Depth::Recursive),
+                result => result,
+            },
+            Self::ProtectRoot => sys::restrict_mount(c"/", sys::MOUNT_ATTR_RDONLY, Depth::Single),
+            Self::ChangeDirectory(path) => chdir(path.as_c_str()),
+            Self::Limit { resource, soft, hard } => setrlimit(*resource, *soft, *hard),
+            Self::DropFromBoundingSet(capability) => sys::drop_from_bounding_set(*capability),
+            Self::KeepCapabilities => nix::sys::prctl::set_keepcaps(true),
+            Self::SetGroups(groups) => sys::set_groups(groups),
+            Self::SetGroup(gid) => sys::set_group(*gid),
+            Self::SetUser(uid) => sys::set_user(*uid),
+            Self::SetCapabilities(sets) => sys::set_capabilities(*sets),
+            Self::RaiseAmbient(capability) => sys::raise_ambient(*capability),
+            Self::NoNewPrivileges => nix::sys::prctl::set_no_new_privs(),
+        }
+    }
+}
+
+fn take_tree(source: &CString, depth: Depth, attributes: u64) -> nix::Result<OwnedFd> {
+    let tree = sys::open_tree(source, depth)?;
+    if attributes != 0 {
+        sys::restrict_tree(tree.as_fd(), attributes, depth)?;
+    }
+    Ok(tree)
+}
+
+fn change_mount(path: &std::ffi::CStr, flags: MsFlags) -> nix::Result<()> {
+    mount(None::<&std::ffi::CStr>, path, None::<&std::ffi::CStr>, flags, None::<&std::ffi::CStr>)
+}
+
+fn bind(source: &std::ffi::CStr, target: &std::ffi::CStr, depth: MsFlags) -> nix::Result<()> {
+    let none = None::<&std::ffi::CStr>;
+    mount(Some(source), target, none, MsFlags::MS_BIND | depth, none)
+}
+
+/// What was to be made and exists already is as good.
+fn there(result: nix::Result<()>) -> nix::Result<()> {
+    match result {
+        Err(Errno::EEXIST) => Ok(()),
+        result => result,
+    }
+}
+
+fn os_str(text: &CString) -> &std::ffi::OsStr {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(text.as_bytes())
+}
