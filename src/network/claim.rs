@@ -1,0 +1,170 @@
+//! A port of the host, owned by listening on it: bind(2) and listen(2) are the claim, and their failure is the conflict.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
+};
+use thiserror::Error;
+
+/// A TCP port of the host that is ours until this is dropped.
+#[derive(Debug)]
+pub struct Claim {
+    ip: IpAddr,
+    port: u16,
+    listeners: Vec<TcpListener>,
+}
+
+/// Why a port of the host cannot be had.
+#[derive(Debug, Error)]
+pub enum ClaimError {
+    /// Somebody listens there.
+    #[error(
+        "cannot publish {0}: port is already allocated (choose another host port, or end what uses it: ss -ltnp)"
+    )]
+    Taken(SocketAddr),
+    /// A port for root alone.
+    #[error(
+        "cannot publish {0}: this user may not listen on a port that low (take one from 1024 on, or lower \
+         net.ipv4.ip_unprivileged_port_start)"
+    )]
+    Privileged(SocketAddr),
+    /// An address of another host.
+    #[error("cannot publish {0}: this host has no such address (ip addr shows those that it has)")]
+    NotHere(SocketAddr),
+    /// Anything else.
+    #[error("cannot publish {address}: {source} (look at the limit on open files: ulimit -n)")]
+    Kernel {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// How many clients the kernel lets wait; it takes fewer if net.core.somaxconn says so.
+const BACKLOG: i32 = 4096;
+/// How often a free port of IPv4 may turn out to be taken on IPv6 before that is an error.
+const TRIES: usize = 16;
+
+impl Claim {
+    /// Takes `port` on one address, or else on all of them; the kernel chooses a free one if none is given.
+    ///
+    /// All of them are IPv4's and, where the host has it, IPv6's.
+    pub fn tcp(ip: Option<IpAddr>, port: Option<u16>) -> Result<Self, ClaimError> {
+        let first = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let both = ip.is_none();
+        let mut tries = if port.is_none() && both { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            let listener = listen_on(SocketAddr::new(first, port.unwrap_or(0)))?;
+            let address = SocketAddr::new(first, 0);
+            let chosen =
+                listener.local_addr().map_err(|source| ClaimError::Kernel { address, source })?.port();
+            let mut claim = Self { ip: first, port: chosen, listeners: vec![listener] };
+            if !both {
+                return Ok(claim);
+            }
+            match listen_on(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), chosen)) {
+                Ok(listener) => claim.listeners.push(listener),
+                Err(ClaimError::Taken(_)) if tries > 0 => continue,
+                Err(error) if is_without_ipv6(&error) => {}
+                Err(error) => return Err(error),
+            }
+            return Ok(claim);
+        }
+    }
+
+    /// The address that was asked for; 0.0.0.0 for all.
+    pub fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// The port of the host.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn listeners(&self) -> &[TcpListener] {
+        &self.listeners
+    }
+}
+
+fn listen_on(address: SocketAddr) -> Result<TcpListener, ClaimError> {
+    let attempt = || -> nix::Result<TcpListener> {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(family, SockType::Stream, flags, None)?;
+        // Or connections that have ended a moment ago would hold the port.
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        if address.is_ipv6() {
+            setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+        }
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+        listen(&socket, Backlog::new(BACKLOG)?)?;
+        Ok(socket.into())
+    };
+    attempt().map_err(|errno| match errno {
+        Errno::EADDRINUSE => ClaimError::Taken(address),
+        Errno::EACCES => ClaimError::Privileged(address),
+        Errno::EADDRNOTAVAIL => ClaimError::NotHere(address),
+        errno => ClaimError::Kernel { address, source: errno.into() },
+    })
+}
+
+fn is_without_ipv6(error: &ClaimError) -> bool {
+    match error {
+        ClaimError::NotHere(_) => true,
+        ClaimError::Kernel { source, .. } => source.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32),
+        ClaimError::Taken(_) | ClaimError::Privileged(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_has_one_owner_until_it_is_given_up() {
+        let claim = Claim::tcp(None, None).unwrap();
+        let again = Claim::tcp(None, Some(claim.port())).unwrap_err();
+        assert_eq!(
+            again.to_string(),
+            format!(
+                "cannot publish 0.0.0.0:{}: port is already allocated \
+                 (choose another host port, or end what uses it: ss -ltnp)",
+                claim.port()
+            )
+        );
+        let port = claim.port();
+        drop(claim);
+        assert_eq!(Claim::tcp(None, Some(port)).unwrap().port(), port);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_on_ipv6_alone_is_taken() {
+        let Ok(other) = TcpListener::bind(("::1", 0)) else {
+            std::io::Write::write_all(&mut std::io::stderr(), b"skipped: this host has no IPv6\n").unwrap();
+            return;
+        };
+        let port = other.local_addr().unwrap().port();
+        assert!(matches!(Claim::tcp(None, Some(port)), Err(ClaimError::Taken(_))));
+    }
+
+    #[test]
+    fn two_addresses_can_share_a_port() {
+        let one = Claim::tcp(Some("127.0.0.1".parse().unwrap()), None).unwrap();
+        let other = Claim::tcp(Some("127.0.0.2".parse().unwrap()), Some(one.port())).unwrap();
+        assert_eq!((one.ip().to_string(), other.port()), ("127.0.0.1".to_owned(), one.port()));
+        assert!(matches!(Claim::tcp(None, Some(one.port())), Err(ClaimError::Taken(_))));
+    }
+
+    #[test]
+    fn an_address_of_another_host_is_refused() {
+        let error = Claim::tcp(Some("192.0.2.1".parse().unwrap()), None).unwrap_err();
+        assert!(matches!(error, ClaimError::NotHere(_)), "{error}");
+    }
+}

@@ -1,0 +1,215 @@
+//! One connection through the relay: two directions, each moved by splice(2), so that no byte is copied.
+//!
+//! Between two sockets splice needs a pipe. A direction borrows one for as long as it holds something that the other side does
+//! not take yet; then nothing more is read, and the sender feels it.
+
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, SpliceFFlags, splice};
+use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::unistd::pipe2;
+
+/// What is moved at once: what a pipe holds.
+const PIECE: usize = 64 << 10;
+/// How many pieces one direction may move before others have their turn.
+const PIECES_A_TURN: usize = 8;
+
+/// A connection.
+pub(super) struct Flow {
+    client: TcpStream,
+    server: TcpStream,
+    phase: Phase,
+    up: Direction,
+    down: Direction,
+}
+
+/// What a flow waits for on its two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interests {
+    pub(super) client: EpollFlags,
+    pub(super) server: EpollFlags,
+}
+
+/// Whether a connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    GoesOn,
+    Over,
+}
+
+/// Empty pipes, for whoever needs one next.
+#[derive(Default)]
+pub(super) struct Pipes(Vec<Pipe>);
+
+struct Pipe {
+    out: OwnedFd,
+    into: OwnedFd,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Connected,
+}
+
+/// From one socket to the other.
+#[derive(Default)]
+struct Direction {
+    /// What has been read and not yet written, and how much.
+    pipe: Option<Pipe>,
+    held: usize,
+    reading: Reading,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Reading {
+    #[default]
+    More,
+    /// There is no more, but the other side has not been told.
+    Ended,
+    Told,
+}
+
+impl Flow {
+    /// Between a client that has been accepted and a server that is being connected to.
+    pub(super) fn new(client: TcpStream, server: TcpStream) -> Self {
+        let (up, down) = Default::default();
+        Self { client, server, phase: Phase::Connecting, up, down }
+    }
+
+    pub(super) fn sockets(&self) -> (&TcpStream, &TcpStream) {
+        (&self.client, &self.server)
+    }
+
+    /// What has to become possible before it can go on.
+    pub(super) fn interests(&self) -> Interests {
+        if self.phase == Phase::Connecting {
+            return Interests { client: EpollFlags::empty(), server: EpollFlags::EPOLLOUT };
+        }
+        let of = |from: &Direction, to: &Direction| {
+            let read = if from.wants_more() { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
+            let write = if to.held > 0 { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+            read | write
+        };
+        Interests { client: of(&self.up, &self.down), server: of(&self.down, &self.up) }
+    }
+
+    /// Moves what can be moved. What goes wrong on one side is told to the other by a reset.
+    pub(super) fn turn(&mut self, pipes: &mut Pipes) -> Course {
+        self.try_turn(pipes).unwrap_or_else(|_| {
+            reset(&self.client);
+            reset(&self.server);
+            Course::Over
+        })
+    }
+
+    fn try_turn(&mut self, pipes: &mut Pipes) -> nix::Result<Course> {
+        if self.phase == Phase::Connecting {
+            match self.server.take_error() {
+                Ok(None) if self.server.peer_addr().is_ok() => self.phase = Phase::Connected,
+                Ok(None) => return Ok(Course::GoesOn),
+                Ok(Some(_)) | Err(_) => return Err(Errno::ECONNREFUSED),
+            }
+        }
+        self.up.pump(&self.client, &self.server, pipes)?;
+        self.down.pump(&self.server, &self.client, pipes)?;
+        let both = [&self.up, &self.down];
+        Ok(if both.iter().all(|way| way.reading == Reading::Told) { Course::Over } else { Course::GoesOn })
+    }
+}
+
+impl Direction {
+    fn wants_more(&self) -> bool {
+        self.held == 0 && self.reading == Reading::More
+    }
+
+    fn pump(&mut self, from: &TcpStream, to: &TcpStream, pipes: &mut Pipes) -> nix::Result<()> {
+        for _ in 0..PIECES_A_TURN {
+            if self.held == 0 && !self.fill(from, pipes)? {
+                break;
+            }
+            if !self.empty(to, pipes)? {
+                return Ok(());
+            }
+        }
+        if self.reading == Reading::Ended && self.held == 0 {
+            // It may be gone already, which reading from it will say.
+            let _ = to.shutdown(Shutdown::Write);
+            self.reading = Reading::Told;
+        }
+        Ok(())
+    }
+
+    /// Reads a piece; says whether there was one.
+    fn fill(&mut self, from: &TcpStream, pipes: &mut Pipes) -> nix::Result<bool> {
+        if self.reading != Reading::More {
+            return Ok(false);
+        }
+        let pipe = pipes.take()?;
+        match transfer(from, &pipe.into, PIECE) {
+            Ok(Some(0)) => self.reading = Reading::Ended,
+            Ok(Some(length)) => {
+                self.held = length;
+                self.pipe = Some(pipe);
+                return Ok(true);
+            }
+            Ok(None) => {}
+            Err(errno) => return Err(errno),
+        }
+        pipes.give_back(pipe);
+        Ok(false)
+    }
+
+    /// Writes what it holds; says whether all of it went.
+    fn empty(&mut self, to: &TcpStream, pipes: &mut Pipes) -> nix::Result<bool> {
+        while let Some(pipe) = &self.pipe {
+            let Some(length) = transfer(&pipe.out, to, self.held)? else { return Ok(false) };
+            self.held -= length.min(self.held);
+            if self.held == 0
+                && let Some(pipe) = self.pipe.take()
+            {
+                pipes.give_back(pipe);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Pipes {
+    /// As many as there may be in stock.
+    const STOCK: usize = 16;
+
+    fn take(&mut self) -> nix::Result<Pipe> {
+        match self.0.pop() {
+            Some(pipe) => Ok(pipe),
+            None => pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map(|(out, into)| Pipe { out, into }),
+        }
+    }
+
+    fn give_back(&mut self, pipe: Pipe) {
+        if self.0.len() < Self::STOCK {
+            self.0.push(pipe);
+        }
+    }
+}
+
+/// Ends a connection so that its peer is told that something went wrong.
+pub(super) fn reset(socket: &TcpStream) {
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    let _ = setsockopt(socket, sockopt::Linger, &at_once);
+}
+
+/// None if it would have to wait.
+fn transfer(from: impl AsFd, to: impl AsFd, length: usize) -> nix::Result<Option<usize>> {
+    loop {
+        match splice(&from, None, &to, None, length, SpliceFFlags::SPLICE_F_NONBLOCK) {
+            Ok(moved) => return Ok(Some(moved)),
+            Err(Errno::EAGAIN) => return Ok(None),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

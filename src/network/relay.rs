@@ -1,0 +1,291 @@
+//! The relay of one container: what connects to a claimed port of the host is connected to a port of the container.
+//!
+//! The container's own address is the target, so what it serves on 127.0.0.1 stays its own. Nothing here waits, and there is
+//! no thread. While a container is paused, its kernel side still accepts: a client is served after the thaw.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{SockaddrIn, connect};
+use thiserror::Error;
+use tracing::{debug, warn};
+
+use super::claim::Claim;
+use super::flow::{Course, Flow, Interests, Pipes, reset};
+use crate::runtime::{Made, SocketMaker};
+
+/// Connects the host's ports to the container's, for as long as it lives.
+pub struct Relay {
+    epoll: Epoll,
+    published: Vec<(Claim, u16)>,
+    maker: SocketMaker,
+    accepting: Accepting,
+    /// Clients for whom a socket has been asked for, in that order, and the port that they want.
+    waiting: VecDeque<(TcpStream, u16)>,
+    flows: BTreeMap<u64, (Flow, Interests)>,
+    next_flow: u64,
+    pipes: Pipes,
+    /// Given up when there is no descriptor left, to turn a client away instead of leaving it at the door for ever.
+    spare: Option<File>,
+}
+
+/// Why ports cannot be relayed.
+#[derive(Debug, Error)]
+#[error("cannot watch published ports: {0} (raise the limit on open files: ulimit -n)")]
+pub struct RelayError(#[from] io::Error);
+
+/// How many clients may wait for a socket. More wait in the kernel.
+const WAITING: usize = 64;
+/// How many events one turn takes in.
+const EVENTS: usize = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepting {
+    Yes,
+    No,
+}
+
+/// Whose descriptor has something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Maker,
+    /// The listener of a claim.
+    Listener(usize, usize),
+    Flow(u64),
+}
+
+impl Relay {
+    /// Begins to relay: each claim to a port of the container that `maker` makes sockets in.
+    pub fn open(maker: SocketMaker, published: Vec<(Claim, u16)>) -> Result<Self, RelayError> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
+        epoll.add(&maker, event(Source::Maker, EpollFlags::EPOLLIN)).map_err(io::Error::from)?;
+        let spare = Some(File::open("/dev/null")?);
+        let mut relay = Self {
+            epoll,
+            published,
+            maker,
+            accepting: Accepting::No,
+            waiting: VecDeque::new(),
+            flows: BTreeMap::new(),
+            next_flow: 0,
+            pipes: Pipes::default(),
+            spare,
+        };
+        relay.accept_again()?;
+        Ok(relay)
+    }
+
+    /// What is published: a port of the host, and a port of the container.
+    pub fn published(&self) -> impl Iterator<Item = (&Claim, u16)> {
+        self.published.iter().map(|(claim, port)| (claim, *port))
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.flows.len() + self.waiting.len()
+    }
+
+    /// Does what can be done, without waiting. If there is more, the descriptor stays readable.
+    pub fn turn(&mut self) {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        for event in &events[..count] {
+            match Source::of(event.data()) {
+                Source::Maker => self.take_sockets(),
+                Source::Listener(claim, listener) => self.accept(claim, listener),
+                Source::Flow(id) => self.go_on(id),
+            }
+        }
+        if self.accepting == Accepting::No
+            && self.waiting.len() < WAITING / 2
+            && let Err(error) = self.accept_again()
+        {
+            warn!(%error, "published ports stay closed");
+        }
+    }
+
+    fn accept(&mut self, claim: usize, listener: usize) {
+        let Some((claim, port)) = self.published.get(claim) else { return };
+        let (Some(listener), port) = (claim.listeners().get(listener), *port) else { return };
+        while self.waiting.len() < WAITING {
+            match listener.accept() {
+                Ok((client, from)) => {
+                    let prepared = client.set_nonblocking(true).and_then(|()| client.set_nodelay(true));
+                    if prepared.is_err() || self.maker.ask().is_err() {
+                        debug!(%from, port, "turned away: no socket can be asked for");
+                        reset(&client);
+                        continue;
+                    }
+                    self.waiting.push_back((client, port));
+                }
+                Err(error) if is_out_of_descriptors(&error) => {
+                    warn!(port, "a client is turned away: there are too many open files (ulimit -n)");
+                    return turn_away(listener, &mut self.spare);
+                }
+                // Nobody is left, or one has left before it was its turn.
+                Err(_) => return,
+            }
+        }
+        self.stop_accepting();
+    }
+
+    fn take_sockets(&mut self) {
+        loop {
+            match self.maker.take() {
+                Made::Nothing => return,
+                Made::Socket(socket) => {
+                    if let Some((client, port)) = self.waiting.pop_front() {
+                        self.connect(client, socket, port);
+                    }
+                }
+                Made::Failed(errno) => {
+                    if let Some((client, port)) = self.waiting.pop_front() {
+                        debug!(%errno, port, "turned away: no socket");
+                        reset(&client);
+                    }
+                }
+                Made::Gone => {
+                    warn!("published ports lead nowhere: the process that makes sockets has died");
+                    let _ = self.epoll.delete(&self.maker);
+                    return self.waiting.drain(..).for_each(|(client, _)| reset(&client));
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, client: TcpStream, socket: OwnedFd, port: u16) {
+        let to = SockaddrIn::from(SocketAddrV4::new(self.address(), port));
+        match connect(socket.as_raw_fd(), &to) {
+            Ok(()) | Err(Errno::EINPROGRESS) => {}
+            // Nobody listens inside.
+            Err(_) => return reset(&client),
+        }
+        let id = self.next_flow;
+        self.next_flow += 1;
+        let flow = Flow::new(client, socket.into());
+        let none = Interests { client: EpollFlags::empty(), server: EpollFlags::empty() };
+        self.flows.insert(id, (flow, none));
+        self.go_on(id);
+    }
+
+    fn address(&self) -> Ipv4Addr {
+        self.maker.address()
+    }
+
+    fn go_on(&mut self, id: u64) {
+        let Some((flow, interests)) = self.flows.get_mut(&id) else { return };
+        let over = flow.turn(&mut self.pipes) == Course::Over || {
+            let (before, now) = (*interests, flow.interests());
+            *interests = now;
+            let (client, server) = flow.sockets();
+            let watched = watch(&self.epoll, client, id, before.client, now.client)
+                .and_then(|()| watch(&self.epoll, server, id, before.server, now.server));
+            if watched.is_err() {
+                reset(client);
+                reset(server);
+            }
+            watched.is_err()
+        };
+        if over {
+            // Closing the last descriptor of a socket takes it out of the epoll.
+            self.flows.remove(&id);
+        }
+    }
+
+    fn stop_accepting(&mut self) {
+        for (_, listener) in self.listeners() {
+            let _ = self.epoll.delete(listener);
+        }
+        self.accepting = Accepting::No;
+    }
+
+    fn accept_again(&mut self) -> Result<(), RelayError> {
+        for (source, listener) in self.listeners() {
+            match self.epoll.add(listener, event(source, EpollFlags::EPOLLIN)) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(io::Error::from(errno).into()),
+            }
+        }
+        self.accepting = Accepting::Yes;
+        Ok(())
+    }
+
+    fn listeners(&self) -> impl Iterator<Item = (Source, &TcpListener)> {
+        self.published.iter().enumerate().flat_map(|(place, (claim, _))| {
+            let listeners = claim.listeners().iter().enumerate();
+            listeners.map(move |(nth, listener)| (Source::Listener(place, nth), listener))
+        })
+    }
+}
+
+/// Readable when there is something to do, see [`Relay::turn`].
+impl AsFd for Relay {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+impl Source {
+    fn token(self) -> u64 {
+        match self {
+            Self::Maker => 0,
+            Self::Listener(claim, listener) => 1 | (listener as u64) << 2 | (claim as u64) << 4,
+            Self::Flow(id) => 2 | id << 2,
+        }
+    }
+
+    fn of(token: u64) -> Self {
+        let number = |bits: u64| usize::try_from(bits).unwrap_or(usize::MAX);
+        match token & 3 {
+            0 => Self::Maker,
+            1 => Self::Listener(number(token >> 4), number(token >> 2 & 3)),
+            _ => Self::Flow(token >> 2),
+        }
+    }
+}
+
+fn event(source: Source, flags: EpollFlags) -> EpollEvent {
+    EpollEvent::new(flags, source.token())
+}
+
+/// What nothing is expected of is not watched at all: an end that has hung up would be reported for ever.
+fn watch(epoll: &Epoll, socket: &TcpStream, id: u64, before: EpollFlags, now: EpollFlags) -> nix::Result<()> {
+    let mut event = event(Source::Flow(id), now);
+    match (before.is_empty(), now.is_empty()) {
+        _ if before == now => Ok(()),
+        (true, _) => epoll.add(socket, event),
+        (_, true) => epoll.delete(socket),
+        (false, false) => epoll.modify(socket, &mut event),
+    }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    [Errno::EMFILE, Errno::ENFILE].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
+}
+
+/// Takes one client with the descriptor that was kept for it, and lets it go again.
+fn turn_away(listener: &TcpListener, spare: &mut Option<File>) {
+    *spare = None;
+    if let Ok((client, _)) = listener.accept() {
+        reset(&client);
+    }
+    *spare = File::open("/dev/null").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_tells_whose_it_is() {
+        let sources = [Source::Maker, Source::Listener(0, 0), Source::Listener(70, 1), Source::Flow(1 << 40)];
+        for source in sources {
+            assert_eq!(Source::of(source.token()), source);
+        }
+    }
+}
