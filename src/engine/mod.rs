@@ -1,0 +1,69 @@
+//! What a scenario talks to: a model with a world, told what to do and asked how things are.
+
+mod local;
+pub mod trace;
+
+use std::time::Duration;
+
+pub use local::Local;
+
+use crate::model::{Command, HostFacts, Name, Outcome, Resources, Signal, Status, Ticket};
+use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};
+use trace::Happening;
+
+/// Something that containers can be asked of.
+pub trait Engine {
+    /// What its host can do.
+    fn facts(&self) -> HostFacts;
+
+    /// How long it has existed.
+    fn now(&self) -> Duration;
+
+    /// Asks for something; the answer comes with time.
+    fn submit(&mut self, command: &Command) -> Ticket;
+
+    /// The answer to a request, and when it came.
+    fn answer(&self, ticket: Ticket) -> Option<&(Duration, Outcome)>;
+
+    /// Lets time pass until something has happened, or until `deadline`; says which.
+    fn advance(&mut self, deadline: Duration) -> Result<Passed, Interrupted>;
+
+    /// All transitions and events so far, in their order.
+    fn happened(&self) -> &[Happening];
+
+    /// How a container is.
+    fn status(&self, name: &Name) -> Status;
+
+    /// Every container that there is.
+    fn names(&self) -> Vec<Name>;
+
+    /// What a container costs, counted now.
+    fn resources(&mut self, name: &Name) -> Resources;
+
+    /// What a container's process has written.
+    fn output(&mut self, name: &Name) -> String;
+
+    /// Sends a container's PID 1 a signal from outside, past the engine.
+    fn strike(&mut self, name: &Name, signal: Signal);
+
+    /// The host goes down and comes up again. Says whether that could be staged.
+    fn reboot(&mut self) -> Staged;
+
+    /// Asks a server on its host by HTTP; the answer comes with time.
+    fn request(&mut self, request: &HttpRequest) -> RequestId;
+
+    /// What came of a request, once something has.
+    fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>>;
+
+    /// What is still there of containers that are gone, one line each.
+    fn left_behind(&mut self) -> Vec<String>;
+}
+
+/// How far time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// Until something happened.
+    Something,
+    /// Until the deadline.
+    Deadline,
+}

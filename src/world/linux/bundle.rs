@@ -1,0 +1,135 @@
+//! From what a scenario asks for to an OCI bundle.
+
+use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
+use thiserror::Error;
+
+use super::house::Place;
+use crate::model::{ContainerSpec, LAB_IMAGE, Name, NetworkMode, Protocol};
+use crate::runtime::{Bundle, Cgroups, Controller, Durability, Isolation, Root, default_spec};
+
+/// A container that this version cannot bring to life on a kernel.
+#[derive(Debug, Error)]
+#[error(
+    "{container} asks for {what}, which cannot be lived on the kernel yet (the simulator can: --engine sim)"
+)]
+pub struct Unlivable {
+    container: Name,
+    what: &'static str,
+}
+
+/// Whether a container can live on a kernel.
+pub(super) fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(), Unlivable> {
+    let can = cgroups.can_limit();
+    let lacks = |limit: Controller| !can.contains(&limit);
+    let udp = spec.publish.iter().any(|binding| binding.protocol == Protocol::Udp);
+    let wishes = [
+        (spec.image != LAB_IMAGE, "an image other than `lab`"),
+        (udp, "a published UDP port"),
+        (!spec.volumes.is_empty(), "`volumes`"),
+        (
+            spec.memory.is_some() && lacks(Controller::Memory),
+            "a `memory` limit, for which this host lends no cgroup",
+        ),
+        (
+            spec.cpus.is_some() && lacks(Controller::Cpu),
+            "a `cpus` limit, for which this host lends no cgroup",
+        ),
+        (
+            spec.pids.is_some() && lacks(Controller::Pids),
+            "a `pids` limit, for which this host lends no cgroup",
+        ),
+        (spec.user.is_some(), "another `user`"),
+        (!matches!(spec.network, NetworkMode::Bridge | NetworkMode::None), "somebody else's `network`"),
+    ];
+    match wishes.into_iter().find(|(wished, _)| *wished) {
+        Some((_, what)) => Err(Unlivable { container: name.clone(), what }),
+        None => Ok(()),
+    }
+}
+
+/// In microseconds: the quota is a share of this.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The bundle of one run.
+pub(super) fn of(
+    place: Place<'_>,
+    name: &Name,
+    spec: &ContainerSpec,
+    run: u32,
+    isolation: Isolation,
+) -> Bundle {
+    let mut oci = default_spec(isolation);
+    oci.set_hostname(Some(spec.hostname.clone().unwrap_or_else(|| name.to_string())));
+    if let Some(process) = oci.process_mut() {
+        process.set_args(Some(arguments(spec)));
+        let mut env = process.env().clone().unwrap_or_default();
+        env.extend(spec.env.iter().map(|(name, value)| format!("{name}={value}")));
+        env.extend(behavior(name, spec, run));
+        process.set_env(Some(env));
+        if let Some(workdir) = &spec.workdir {
+            process.set_cwd(workdir.into());
+        }
+    }
+    if let Some(linux) = oci.linux_mut() {
+        linux.set_resources(limits(spec));
+    }
+    let mut root = oci_spec::runtime::Root::default();
+    root.set_readonly(Some(spec.read_only));
+    oci.set_root(Some(root));
+    Bundle {
+        spec: oci,
+        root: Root::Layers {
+            lower: vec![place.image()],
+            upper: place.upper(),
+            work: place.work(),
+            merged: place.merged(),
+            // A replay's layers go with it: nothing of them has to survive.
+            durability: Durability::Volatile,
+        },
+    }
+}
+
+fn arguments(spec: &ContainerSpec) -> Vec<String> {
+    let given = [spec.entrypoint.as_deref(), spec.command.as_deref()].into_iter().flatten().flatten();
+    let given: Vec<String> = given.cloned().collect();
+    let program = if given.is_empty() { vec![LAB_IMAGE.into()] } else { given };
+    let init: &[&str] = if spec.init { &["lab", "init"] } else { &[] };
+    init.iter().map(ToString::to_string).chain(program).collect()
+}
+
+/// The limits as OCI writes them; none where none was asked for, so that no cgroup is made for them.
+fn limits(spec: &ContainerSpec) -> Option<LinuxResources> {
+    if spec.memory.is_none() && spec.cpus.is_none() && spec.pids.is_none() {
+        return None;
+    }
+    let mut resources = LinuxResources::default();
+    resources.set_devices(None);
+    if let Some(bytes) = spec.memory {
+        let mut memory = LinuxMemory::default();
+        memory.set_limit(i64::try_from(bytes).ok());
+        resources.set_memory(Some(memory));
+    }
+    if let Some(thousandths) = spec.cpus {
+        let mut cpu = LinuxCpu::default();
+        cpu.set_period(Some(CPU_PERIOD)).set_quota(Some(i64::from(thousandths) * 100));
+        resources.set_cpu(Some(cpu));
+    }
+    if let Some(count) = spec.pids {
+        let mut pids = LinuxPids::default();
+        pids.set_limit(i64::from(count));
+        resources.set_pids(Some(pids));
+    }
+    Some(resources)
+}
+
+/// How the lab program learns what to act out, and on which descriptor it says that it is ready.
+fn behavior(name: &Name, spec: &ContainerSpec, run: u32) -> [String; 4] {
+    let behavior =
+        serde_json::to_string(&spec.behavior).expect("a behaviour has no map whose keys are not texts");
+    [
+        format!("TERRARIUM_NAME={name}"),
+        format!("TERRARIUM_RUN={run}"),
+        format!("TERRARIUM_BEHAVIOR={behavior}"),
+        "TERRARIUM_READY_FD=3".into(),
+    ]
+}

@@ -1,0 +1,150 @@
+//! Processes that are brought into a container: commands that somebody runs inside, and probes of its health.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use super::cell::Cell;
+use super::watch::Source;
+use super::{Linux, failure};
+use crate::lab;
+use crate::model::{Answer, ExecId, Failure, Id, LAB_IMAGE, Observation, Within};
+use crate::runtime::{Exec, ExecOptions, ExecProgress, ExitStatus, Stdio};
+
+/// Who a process inside is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Guest {
+    /// A command that somebody runs.
+    Command(ExecId),
+    /// A probe of the container's health.
+    Probe,
+}
+
+/// The processes inside all containers.
+pub(super) type Guests = BTreeMap<(Id, Guest), Exec>;
+
+/// Only the container's own program is waited for until it is ready.
+const NOT_AWAITED: &str = "TERRARIUM_READY_FD=";
+/// What `docker exec` says of a command that cannot be executed.
+const CANNOT_EXECUTE: i32 = 126;
+
+impl Linux {
+    /// Brings a process in; what becomes of it is told by its channel and then by its pidfd.
+    pub(super) fn bring_in(&mut self, id: Id, guest: Guest, args: Vec<String>) {
+        let Some(cell) = self.cells.get(&id) else { return };
+        let output = match guest {
+            Guest::Command(_) => self.house.log(id).as_deref().and_then(append_to),
+            Guest::Probe => None,
+        };
+        let error = output.as_ref().and_then(|output| output.try_clone().ok());
+        let stdio = Stdio { input: None, output: output.map(Into::into), error: error.map(Into::into) };
+        match cell.container().exec(ExecOptions {
+            args,
+            env: vec![NOT_AWAITED.into()],
+            stdio,
+            ..ExecOptions::default()
+        }) {
+            Ok(exec) => {
+                if let Some(status) = exec.status_fd() {
+                    self.watch.add(id, Source::Guest(guest), status);
+                }
+                self.guests.insert((id, guest), exec);
+            }
+            Err(error) => self.guest_failed(id, guest, failure(None, &error)),
+        }
+    }
+
+    /// Its health check: what the behaviour says of it is told by the lab program, else the test decides.
+    pub(super) fn probe(&mut self, id: Id) {
+        let Some(spec) = self.cells.get(&id).map(Cell::spec) else { return };
+        let acted_out = spec.image == LAB_IMAGE && !spec.behavior.health.is_empty();
+        let test = spec.health.as_ref().map(|check| check.test.as_slice()).unwrap_or_default();
+        let args =
+            if acted_out { lab::HEALTH.map(String::from).to_vec() } else { lab::without_form(test).to_vec() };
+        self.bring_in(id, Guest::Probe, args);
+    }
+
+    /// A probe whose answer nobody waits for any more: dropping it ends it.
+    pub(super) fn stop_probe(&mut self, id: Id) {
+        self.see_out(id, Guest::Probe);
+    }
+
+    pub(super) fn hear_guest(&mut self, id: Id, guest: Guest) {
+        while let Some(exec) = self.guests.get_mut(&(id, guest)) {
+            match exec.progress() {
+                Ok(None) => return,
+                Ok(Some(ExecProgress::Joined)) => {
+                    if let Some(pidfd) = exec.pidfd() {
+                        self.watch.add(id, Source::GuestDeath(guest), pidfd);
+                    }
+                }
+                Ok(Some(ExecProgress::Executed)) => return self.watch.remove(id, Source::Guest(guest)),
+                Ok(Some(ExecProgress::ExecFailed(error))) => {
+                    let failed = failure(Some(CANNOT_EXECUTE), &error);
+                    return self.guest_failed(id, guest, failed);
+                }
+                Ok(Some(ExecProgress::Failed(error))) => {
+                    let failed = failure(None, &error);
+                    return self.guest_failed(id, guest, failed);
+                }
+                Ok(Some(ExecProgress::Ended)) => {
+                    let message = "it died on its way into the container".into();
+                    return self.guest_failed(id, guest, Failure { code: None, message });
+                }
+                Err(error) => {
+                    let failed = failure(None, &error);
+                    return self.guest_failed(id, guest, failed);
+                }
+            }
+        }
+    }
+
+    pub(super) fn hear_guest_death(&mut self, id: Id, guest: Guest) {
+        self.hear_guest(id, guest);
+        let Some(exec) = self.guests.get_mut(&(id, guest)) else { return };
+        let Ok(Some(status)) = exec.reap() else { return };
+        self.see_out(id, guest);
+        let code = match status {
+            ExitStatus::Exited(code) => i32::from(code),
+            ExitStatus::Signaled(signal) => 128 + signal,
+        };
+        self.see(
+            id,
+            Observation::Within(match guest {
+                Guest::Command(exec) => Within::ExecEnded(exec, code),
+                Guest::Probe if code == 0 => Within::Probed(Answer::Good),
+                Guest::Probe => Within::Probed(Answer::Bad),
+            }),
+        );
+    }
+
+    /// All of them, because the container has ended.
+    pub(super) fn see_all_out(&mut self, id: Id) {
+        let guests: Vec<Guest> =
+            self.guests.keys().filter(|(of, _)| *of == id).map(|(_, guest)| *guest).collect();
+        for guest in guests {
+            self.see_out(id, guest);
+        }
+    }
+
+    fn see_out(&mut self, id: Id, guest: Guest) {
+        self.watch.remove(id, Source::Guest(guest));
+        self.watch.remove(id, Source::GuestDeath(guest));
+        self.guests.remove(&(id, guest));
+    }
+
+    fn guest_failed(&mut self, id: Id, guest: Guest, failed: Failure) {
+        self.see_out(id, guest);
+        self.see(
+            id,
+            Observation::Within(match guest {
+                Guest::Command(exec) => Within::ExecFailed(exec, failed),
+                Guest::Probe => Within::Probed(Answer::Bad),
+            }),
+        );
+    }
+}
+
+fn append_to(log: &Path) -> Option<std::fs::File> {
+    OpenOptions::new().append(true).create(true).open(log).ok()
+}

@@ -1,0 +1,341 @@
+//! Where a run keeps its files: a private directory with a lock that tells whether its owner lives.
+//!
+//! A run that was killed leaves its directory (and, where there are cgroups, an empty cgroup) behind. Whoever comes next finds
+//! the lock free and clears both; a run that lives holds its lock and is left alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::geteuid;
+use thiserror::Error;
+use tracing::warn;
+
+use crate::model::Id;
+use crate::runtime::{CgroupError, Cgroups, clear_work};
+
+/// One run's directory.
+pub(super) struct House {
+    base: Base,
+    path: PathBuf,
+    cgroup: PathBuf,
+    cgroups: Cgroups,
+    /// Held as long as the run lives.
+    _lock: Flock<File>,
+}
+
+/// A container's part of it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    house: &'a House,
+    id: Id,
+}
+
+/// Why there is no place for a container's files.
+#[derive(Debug, Error)]
+pub enum HouseError {
+    /// A directory or file.
+    #[error("cannot {action} {}: {source} (choose another directory with --root)", path.display())]
+    Files {
+        /// What was being done.
+        action: &'static str,
+        /// With which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Somebody else's directory stands there.
+    #[error("{} is not private to this user (remove it, or choose another directory with --root)", .0.display())]
+    NotPrivate(PathBuf),
+    /// A dead run's cgroup stays.
+    #[error("cannot clear what a killed run left: {0}")]
+    Cgroup(#[from] CgroupError),
+}
+
+/// Begins the name of each run's directory and cgroup.
+const RUN: &str = "terrarium-replay-";
+
+impl House {
+    /// Moves in: clears what dead runs have left, and makes a directory that is this run's own.
+    pub(super) fn open(root: Option<&Path>, cgroups: &Cgroups) -> Result<Self, HouseError> {
+        let base = root.map_or_else(Base::usual, |chosen| Base::Chosen(chosen.into()));
+        // Nobody moves in or clears while we do.
+        let door = base.lock()?;
+        clear_dead_runs(base.path(), cgroups)?;
+        let path = free_name(base.path(), &format!("{RUN}{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&path).map_err(files("make", &path))?;
+        let own = lock(&path.join("lock"), FlockArg::LockExclusiveNonblock)?;
+        drop(door);
+        let cgroup = PathBuf::from(path.file_name().unwrap_or_default());
+        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), _lock: own })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The cgroup of a container that is only made to see whether it can be.
+    pub(super) fn probe_cgroup(&self) -> PathBuf {
+        self.cgroup.join("probe")
+    }
+
+    /// An empty directory for the built-in image.
+    pub(super) fn image(&self) -> Result<PathBuf, HouseError> {
+        let path = self.path.join("lab");
+        fs::create_dir(&path).map_err(files("make", &path))?;
+        Ok(path)
+    }
+
+    /// A container's place; made when it is first asked for.
+    pub(super) fn place(&self, id: Id) -> Result<Place<'_>, HouseError> {
+        let place = Place { house: self, id };
+        for path in [place.directory(), place.upper(), place.work(), place.merged()] {
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(HouseError::Files { action: "make", path, source: error });
+                }
+                _ => {}
+            }
+        }
+        Ok(place)
+    }
+
+    /// Deletes a container's place. Fine if there is none.
+    pub(super) fn remove(&self, id: Id) -> Result<(), HouseError> {
+        remove_place(&Place { house: self, id }.directory())
+    }
+
+    /// Where what a container writes is kept; none if it has no place.
+    pub(super) fn log(&self, id: Id) -> Option<PathBuf> {
+        let place = Place { house: self, id };
+        place.directory().exists().then(|| place.log())
+    }
+
+    pub(super) fn output(&self, id: Id) -> String {
+        let log = fs::read(Place { house: self, id }.log()).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Bytes in the files of a container's writable layer.
+    pub(super) fn layer_bytes(&self, id: Id) -> Option<u64> {
+        let upper = Place { house: self, id }.upper();
+        if upper.exists() { bytes_in(&upper).ok() } else { Some(0) }
+    }
+
+    /// Moves out, and looks at the host for anything that is still there.
+    pub(super) fn close(&self, cgroups: &Cgroups) -> Vec<String> {
+        let mut left = look_around(&self.path, &cgroups.remains(&self.cgroup));
+        left.extend(self.leave().err().map(|error| error.to_string()));
+        left
+    }
+
+    /// The last to leave takes the common directory along, unless it is one that the user has chosen.
+    fn leave(&self) -> Result<(), HouseError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let door = self.base.lock()?;
+        self.cgroups.clear(&self.cgroup)?;
+        remove_house(&self.path)?;
+        self.base.remove_if_empty(&door)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Err(error) = self.leave() {
+            warn!(%error, "left behind; the next run clears it");
+        }
+    }
+}
+
+impl Place<'_> {
+    fn directory(&self) -> PathBuf {
+        self.house.path.join(self.id.0.to_string())
+    }
+
+    pub(super) fn image(&self) -> PathBuf {
+        self.house.path.join("lab")
+    }
+
+    pub(super) fn upper(&self) -> PathBuf {
+        self.directory().join("upper")
+    }
+
+    pub(super) fn work(&self) -> PathBuf {
+        self.directory().join("work")
+    }
+
+    pub(super) fn merged(&self) -> PathBuf {
+        self.directory().join("merged")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.directory().join("log")
+    }
+
+    pub(super) fn cgroup(&self) -> PathBuf {
+        self.house.cgroup.join(self.id.0.to_string())
+    }
+}
+
+/// Where the directories of all runs lie.
+enum Base {
+    /// Where this user's containers usually are.
+    Usual(PathBuf),
+    /// Where the user has said.
+    Chosen(PathBuf),
+}
+
+impl Base {
+    /// Root's in /run, a user's where the session keeps such things, else in a directory of that user's in /tmp.
+    fn usual() -> Self {
+        let user = geteuid();
+        if user.is_root() {
+            return Self::Usual("/run/terrarium".into());
+        }
+        Self::Usual(match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+            Some(directory) if directory.is_dir() => directory.join("terrarium"),
+            _ => std::env::temp_dir().join(format!("terrarium-{user}")),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Usual(path) | Self::Chosen(path) => path,
+        }
+    }
+
+    /// The lock that guards all of it. Whoever held it before us may have removed it with all else: then we make it anew.
+    fn lock(&self) -> Result<Flock<File>, HouseError> {
+        let path = self.path().join("lock");
+        loop {
+            make_private(self.path())?;
+            let held = match lock(&path, FlockArg::LockExclusive) {
+                Err(HouseError::Files { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                result => result?,
+            };
+            let ours = held.metadata().map_err(files("look at", &path))?;
+            if fs::metadata(&path).is_ok_and(|there| there.ino() == ours.ino()) {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// Only for whoever holds the lock.
+    fn remove_if_empty(&self, _held: &Flock<File>) -> Result<(), HouseError> {
+        let path = self.path();
+        let others = fs::read_dir(path).map_err(files("read", path))?.filter_map(Result::ok);
+        if others.filter(|entry| entry.file_name() != "lock").count() > 0 {
+            return Ok(());
+        }
+        let lock = path.join("lock");
+        fs::remove_file(&lock).map_err(files("remove", &lock))?;
+        match self {
+            Self::Usual(path) => fs::remove_dir(path).map_err(files("remove", path)),
+            Self::Chosen(_) => Ok(()),
+        }
+    }
+}
+
+/// A directory that nobody else can have prepared for us.
+fn make_private(path: &Path) -> Result<(), HouseError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(files("make", path))?;
+    let found = fs::symlink_metadata(path).map_err(files("look at", path))?;
+    if found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(HouseError::NotPrivate(path.into()))
+    }
+}
+
+fn lock(path: &Path, how: FlockArg) -> Result<Flock<File>, HouseError> {
+    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    let file = open.map_err(files("open", path))?;
+    Flock::lock(file, how).map_err(|(_, errno)| HouseError::Files {
+        action: "lock",
+        path: path.into(),
+        source: errno.into(),
+    })
+}
+
+fn clear_dead_runs(base: &Path, cgroups: &Cgroups) -> Result<(), HouseError> {
+    for entry in fs::read_dir(base).map_err(files("read", base))?.filter_map(Result::ok) {
+        let name = entry.file_name();
+        if !name.to_string_lossy().starts_with(RUN) {
+            continue;
+        }
+        // Without the lock its owner lives; without the file its owner is gone, because the file comes with the directory.
+        let Ok(_dead) = lock(&entry.path().join("lock"), FlockArg::LockExclusiveNonblock) else { continue };
+        cgroups.clear(Path::new(&name))?;
+        remove_house(&entry.path())?;
+    }
+    Ok(())
+}
+
+fn free_name(base: &Path, name: &str) -> PathBuf {
+    let candidates =
+        (0..).map(|nth: u32| if nth == 0 { base.join(name) } else { base.join(format!("{name}-{nth}")) });
+    let mut free = candidates.filter(|path| !path.exists());
+    free.next().expect("there are more numbers than directories")
+}
+
+/// Overlayfs leaves directories in a container's work directory that even their owner may not read.
+fn remove_place(place: &Path) -> Result<(), HouseError> {
+    let work = place.join("work");
+    if work.is_dir() {
+        clear_work(&work).map_err(files("clear", &work))?;
+    }
+    remove_tree(place)
+}
+
+fn remove_house(path: &Path) -> Result<(), HouseError> {
+    for entry in fs::read_dir(path).into_iter().flatten().filter_map(Result::ok) {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_place(&entry.path())?;
+        }
+    }
+    remove_tree(path)
+}
+
+fn remove_tree(path: &Path) -> Result<(), HouseError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn bytes_in(directory: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { bytes_in(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+/// What the host shows of containers that should be gone: our children, their cgroups, their mounts, their files.
+fn look_around(house: &Path, cgroups: &[PathBuf]) -> Vec<String> {
+    let own = std::process::id();
+    let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+    let processes = children.split_whitespace().map(|pid| format!("process {pid}"));
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = mounts.lines().filter_map(|line| {
+        let target = line.split(' ').nth(4)?;
+        Path::new(target).starts_with(house).then(|| format!("mount {target}"))
+    });
+    let files = fs::read_dir(house).into_iter().flatten().filter_map(Result::ok).filter_map(|entry| {
+        let name = entry.file_name();
+        let known = name == "lock" || name == "lab";
+        (!known).then(|| format!("directory {}", entry.path().display()))
+    });
+    let cgroups = cgroups.iter().map(|path| format!("cgroup {}", path.display()));
+    processes.chain(mounts).chain(files).chain(cgroups).collect()
+}
+
+fn files<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> HouseError + 'a {
+    move |source| HouseError::Files { action, path: path.into(), source }
+}

@@ -1,0 +1,510 @@
+//! The simulator: a virtual clock, and processes that do what their behaviour says.
+//!
+//! Nothing sleeps. All that is to come lies in one schedule, ordered by when it is due and then by when it was thought of; to wait
+//! is to take the first entry off and to set the clock to it. What falls due for a frozen process is kept until its thaw.
+
+mod ports;
+mod process;
+mod schedule;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use self::ports::Ports;
+use self::process::{Deed, Process};
+use self::schedule::{Key, Schedule, Turn};
+use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
+use crate::lab;
+use crate::model::{
+    Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, Failure, HeldPort, HostFacts, Id,
+    LAB_IMAGE, Name, Observation, Oom, PortBinding, Protocol, Resources, Signal, Timer, Within,
+};
+
+/// A simulated host.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// What goes wrong here.
+    pub faults: Faults,
+    facts: HostFacts,
+    now: Duration,
+    schedule: Schedule<(Id, Due)>,
+    seen: VecDeque<(Id, Observation)>,
+    names: BTreeMap<Name, Id>,
+    ports: Ports,
+    requests: Vec<Option<u16>>,
+    containers: BTreeMap<Id, Simulation>,
+}
+
+/// What goes wrong on a simulated host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// When a container is to be deleted.
+    pub removal: RemovalFault,
+    /// When a process is to end by a signal.
+    pub kill: KillFault,
+}
+
+/// How ending a process can go wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KillFault {
+    /// It does not.
+    #[default]
+    None,
+    /// It hangs in the kernel, where no signal reaches it.
+    HangsInTheKernel,
+}
+
+/// How deleting a container can go wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemovalFault {
+    /// It does not.
+    #[default]
+    None,
+    /// Its files cannot be deleted.
+    Fails,
+    /// It never comes to an end.
+    Hangs,
+}
+
+/// Something that falls due for a container.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Timer(Timer),
+    /// Of the process of this run; later ones don't care.
+    Deed(u32, Deed),
+    /// Of a command that runs beside it.
+    ExecDeed(u32, ExecId, Deed),
+}
+
+/// What the simulated host holds for one container.
+#[derive(Clone, Debug)]
+struct Simulation {
+    name: Name,
+    spec: Box<ContainerSpec>,
+    run: u32,
+    phase: Phase,
+    execs: BTreeMap<ExecId, Process>,
+    timers: BTreeMap<Timer, Key>,
+    ports: Vec<HeldPort>,
+    output: String,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Parked,
+    Lives(Box<Process>),
+    Ended,
+}
+
+impl Simulated {
+    /// An empty host that can do what `facts` says.
+    pub fn new(facts: HostFacts) -> Self {
+        Self {
+            faults: Faults::default(),
+            facts,
+            now: Duration::ZERO,
+            schedule: Schedule::default(),
+            seen: VecDeque::new(),
+            names: BTreeMap::new(),
+            ports: Ports::default(),
+            requests: Vec::new(),
+            containers: BTreeMap::new(),
+        }
+    }
+
+    fn see(&mut self, id: Id, observation: Observation) {
+        self.seen.push_back((id, observation));
+    }
+
+    fn claim(&mut self, id: Id, name: &Name) {
+        let owner = *self.names.entry(name.clone()).or_insert(id);
+        self.see(id, if owner == id { Observation::NameGranted } else { Observation::NameDenied });
+    }
+
+    fn prepare(&mut self, id: Id, name: &Name, spec: &ContainerSpec, run: u32) {
+        let container = self.containers.entry(id).or_insert_with(|| Simulation {
+            name: name.clone(),
+            spec: Box::new(spec.clone()),
+            run,
+            phase: Phase::Parked,
+            execs: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            ports: Vec::new(),
+            output: String::new(),
+        });
+        if *container.spec != *spec {
+            spec.clone_into(&mut container.spec);
+        }
+        container.name = name.clone();
+        container.run = run;
+        container.phase = Phase::Parked;
+        self.see(id, Observation::Prepared);
+    }
+
+    /// A parked process that somebody has killed executes nothing; its end has been told.
+    fn execute(&mut self, id: Id) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        let Phase::Parked = container.phase else { return };
+        match program(&container.spec, container.run) {
+            Ok(behavior) => {
+                let (process, agenda) = Process::begin(behavior, &container.spec, self.now);
+                container.output.push_str(&process.output());
+                container.phase = Phase::Lives(Box::new(process));
+                self.see(id, Observation::Executed);
+                self.with_process(id, |_, _| agenda);
+            }
+            Err(failure) => {
+                container.phase = Phase::Ended;
+                self.see(id, Observation::ExecuteFailed(failure));
+            }
+        }
+    }
+
+    fn plan(&mut self, id: Id, run: u32, agenda: Vec<(Duration, Deed)>) {
+        for (after, deed) in agenda {
+            self.schedule.add(self.now + after, Turn::Process, (id, Due::Deed(run, deed)));
+        }
+    }
+
+    /// Lets a container's process take something in, and notes what comes of it.
+    fn with_process(
+        &mut self,
+        id: Id,
+        take_in: impl FnOnce(&mut Process, Duration) -> Vec<(Duration, Deed)>,
+    ) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        let Phase::Lives(process) = &mut container.phase else { return };
+        let agenda = take_in(process, self.now);
+        let run = container.run;
+        if let Some(ending) = process.ended() {
+            container.phase = Phase::Ended;
+            container.execs.clear();
+            return self.see(id, Observation::Ended(ending));
+        }
+        if process.take_oom() == Oom::Struck {
+            self.see(id, Observation::Within(Within::OutOfMemory));
+        }
+        self.plan(id, run, agenda);
+    }
+
+    fn exec(&mut self, id: Id, exec: ExecId, command: &[String]) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        let known = lab::conduct(command, &Behavior::default());
+        let behavior = match (known, container.spec.image == LAB_IMAGE) {
+            (Some(behavior), _) => behavior,
+            // Nobody has said what another image's command does: it succeeds.
+            (None, false) => {
+                Behavior { exits: Some(Exit { after: Duration::ZERO, code: 0 }), ..Behavior::default() }
+            }
+            (None, true) => {
+                let failure = not_found(command.first().map_or("", String::as_str), EXEC_NOT_FOUND);
+                return self.see(id, Observation::Within(Within::ExecFailed(exec, failure)));
+            }
+        };
+        let beside = ContainerSpec { init: true, ..(*container.spec).clone() };
+        let (process, agenda) = Process::begin(behavior, &beside, self.now);
+        container.output.push_str(&process.output());
+        container.execs.insert(exec, process);
+        let run = container.run;
+        for (after, deed) in agenda {
+            self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, exec, deed)));
+        }
+    }
+
+    fn with_exec(&mut self, id: Id, exec: ExecId, deed: Deed) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        let Some(process) = container.execs.get_mut(&exec) else { return };
+        let agenda = process.act(deed, self.now);
+        let run = container.run;
+        if let Some(ending) = process.ended() {
+            container.execs.remove(&exec);
+            return self.see(id, Observation::Within(Within::ExecEnded(exec, ending.code)));
+        }
+        for (after, deed) in agenda {
+            self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, exec, deed)));
+        }
+    }
+
+    /// The freezer holds every process of a container.
+    fn move_execs(&mut self, id: Id, how: fn(&mut Process, Duration) -> Vec<(Duration, Deed)>) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        let run = container.run;
+        for (exec, process) in &mut container.execs {
+            for (after, deed) in how(process, self.now) {
+                self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, *exec, deed)));
+            }
+        }
+    }
+
+    fn claim_ports(&mut self, id: Id, wanted: &[PortBinding]) {
+        let seen = match self.ports.claim(id, wanted) {
+            Ok(held) => {
+                if let Some(container) = self.containers.get_mut(&id) {
+                    container.ports.clone_from(&held);
+                }
+                Observation::PortsGranted(held)
+            }
+            Err(failure) => Observation::PortsDenied(failure),
+        };
+        self.see(id, seen);
+    }
+
+    /// A check that does not answer is left to its timeout.
+    fn probe(&mut self, id: Id) {
+        let Some(container) = self.containers.get(&id) else { return };
+        let Phase::Lives(process) = &container.phase else { return };
+        let answer = process.health(self.now).or_else(|| {
+            let test = container.spec.health.as_ref().map(|check| check.test.as_slice()).unwrap_or_default();
+            let exits =
+                lab::conduct(lab::without_form(test), &Behavior::default()).map(|behavior| behavior.exits);
+            match exits {
+                Some(Some(exit)) if exit.after.is_zero() => {
+                    Some(if exit.code == 0 { Answer::Good } else { Answer::Bad })
+                }
+                Some(_) => None,
+                None => Some(Answer::Bad),
+            }
+        });
+        if let Some(answer) = answer {
+            self.see(id, Observation::Within(Within::Probed(answer)));
+        }
+    }
+
+    fn signal(&mut self, id: Id, signal: Signal) {
+        if self.faults.kill == KillFault::HangsInTheKernel {
+            return;
+        }
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        match container.phase {
+            Phase::Parked if signal == Signal::KILL => {
+                container.phase = Phase::Ended;
+                let code = signal.exit_code();
+                self.see(id, Observation::Ended(Ending { code, oom: Oom::None }));
+            }
+            Phase::Parked | Phase::Ended => {}
+            Phase::Lives(_) => {
+                let freezer = self.facts.freezer;
+                self.with_process(id, |process, now| process.receive(signal, freezer, now));
+            }
+        }
+    }
+
+    fn arm(&mut self, id: Id, timer: Timer, after: Duration) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        let key = self.schedule.add(self.now + after, Turn::Timer, (id, Due::Timer(timer)));
+        if let Some(armed_before) = container.timers.insert(timer, key) {
+            self.schedule.cancel(armed_before);
+        }
+    }
+
+    fn cancel(&mut self, id: Id, timer: Timer) {
+        if let Some(key) = self.containers.get_mut(&id).and_then(|container| container.timers.remove(&timer))
+        {
+            self.schedule.cancel(key);
+        }
+    }
+
+    fn remove(&mut self, id: Id) {
+        match self.faults.removal {
+            RemovalFault::None => {}
+            RemovalFault::Fails => {
+                let message = "cannot delete its files: operation not permitted (see what holds them, and remove it again)";
+                return self.see(id, Observation::RemoveFailed(message.into()));
+            }
+            RemovalFault::Hangs => return,
+        }
+        if let Some(container) = self.containers.remove(&id) {
+            for key in container.timers.into_values() {
+                self.schedule.cancel(key);
+            }
+        }
+        self.see(id, Observation::Removed);
+    }
+
+    fn happen(&mut self, id: Id, due: Due) {
+        match due {
+            Due::Timer(timer) => {
+                if let Some(container) = self.containers.get_mut(&id) {
+                    container.timers.remove(&timer);
+                    self.see(id, Observation::Fired(timer));
+                }
+            }
+            Due::ExecDeed(run, exec, deed) => {
+                if self.containers.get(&id).is_some_and(|container| container.run == run) {
+                    self.with_exec(id, exec, deed);
+                }
+            }
+            Due::Deed(run, deed) => {
+                if self.containers.get(&id).is_some_and(|container| container.run == run) {
+                    self.with_process(id, |process, now| process.act(deed, now));
+                }
+            }
+        }
+    }
+}
+
+impl World for Simulated {
+    fn facts(&self) -> HostFacts {
+        self.facts
+    }
+
+    fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn perform(&mut self, id: Id, action: &Action) {
+        match action {
+            Action::ClaimName(name) => self.claim(id, name),
+            Action::ReleaseName(name) => {
+                if self.names.get(name) == Some(&id) {
+                    self.names.remove(name);
+                }
+            }
+            Action::Prepare { spec, name, run } => self.prepare(id, name, spec, *run),
+            Action::ClaimPorts(wanted) => self.claim_ports(id, wanted),
+            Action::Execute => self.execute(id),
+            Action::Exec { exec, command } => self.exec(id, *exec, command),
+            Action::Probe => self.probe(id),
+            Action::StopProbe => {}
+            Action::Limit(limits) => {
+                let limits = *limits;
+                self.with_process(id, |process, now| process.limit(limits, now));
+            }
+            Action::Signal(signal) => self.signal(id, *signal),
+            Action::Freeze => {
+                self.with_process(id, Process::freeze);
+                self.move_execs(id, Process::freeze);
+                self.see(id, Observation::Frozen);
+            }
+            Action::Thaw => {
+                self.see(id, Observation::Thawed);
+                self.with_process(id, Process::thaw);
+                self.move_execs(id, Process::thaw);
+            }
+            Action::Arm(timer, after) => self.arm(id, *timer, *after),
+            Action::Cancel(timer) => self.cancel(id, *timer),
+            Action::Discard => {
+                self.ports.release(id);
+                if let Some(container) = self.containers.get_mut(&id) {
+                    container.phase = Phase::Ended;
+                    container.execs.clear();
+                    container.ports.clear();
+                }
+            }
+            Action::Remove => self.remove(id),
+        }
+    }
+
+    fn next(&mut self, deadline: Duration) -> Result<Option<(Id, Observation)>, Interrupted> {
+        loop {
+            if let Some(seen) = self.seen.pop_front() {
+                return Ok(Some(seen));
+            }
+            let Some((at, (id, due))) = self.schedule.take_due(deadline) else {
+                self.now = self.now.max(deadline);
+                return Ok(None);
+            };
+            self.now = self.now.max(at);
+            self.happen(id, due);
+        }
+    }
+
+    fn strike(&mut self, id: Id, signal: Signal) {
+        self.signal(id, signal);
+    }
+
+    fn reboot(&mut self) -> Staged {
+        self.schedule = Schedule::default();
+        self.seen.clear();
+        self.ports = Ports::default();
+        for container in self.containers.values_mut() {
+            container.phase = Phase::Ended;
+            container.execs.clear();
+            container.timers.clear();
+            container.ports.clear();
+        }
+        Staged::Yes
+    }
+
+    fn request(&mut self, request: &HttpRequest) -> RequestId {
+        self.requests.push(request.port());
+        RequestId(u32::try_from(self.requests.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// A process that cannot move lets its clients wait: the kernel has taken the connection in.
+    fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
+        let port = self.requests.get(id.0 as usize).copied().flatten();
+        let Some((owner, inside)) = port.and_then(|port| self.ports.owner(port, Protocol::Tcp)) else {
+            return Some(Err(RequestError::Refused));
+        };
+        let container = self.containers.get(&owner)?;
+        let Phase::Lives(process) = &container.phase else { return Some(Err(RequestError::Reset)) };
+        Some(if process.listens(inside)? {
+            Ok(Response { status: 200, body: format!("{}:{inside}\n", container.name) })
+        } else {
+            Err(RequestError::Reset)
+        })
+    }
+
+    fn resources(&mut self, id: Id) -> Resources {
+        let Some(container) = self.containers.get(&id) else { return Resources::zero() };
+        match &container.phase {
+            Phase::Ended => Resources::zero(),
+            Phase::Parked => Resources {
+                processes: Some(1),
+                memory_bytes: Some(lab::PARKED_MEMORY),
+                namespaces: Some(self.facts.namespaces),
+                mounts: Some(self.facts.mounts),
+                ..Resources::zero()
+            },
+            Phase::Lives(process) => {
+                let all = || container.execs.values().chain([&**process]);
+                let cpu: Duration = all().map(|process| process.cpu_time(self.now)).sum();
+                Resources {
+                    processes: Some(process.count() + container.execs.len() as u64),
+                    cpu_seconds: Some(cpu.as_secs_f64()),
+                    memory_bytes: Some(all().map(Process::memory).sum()),
+                    namespaces: Some(self.facts.namespaces),
+                    mounts: Some(self.facts.mounts),
+                    ports: container.ports.iter().map(ToString::to_string).collect(),
+                    ..Resources::zero()
+                }
+            }
+        }
+    }
+
+    fn output(&mut self, id: Id) -> String {
+        self.containers.get(&id).map(|container| container.output.clone()).unwrap_or_default()
+    }
+
+    fn left_behind(&mut self) -> Vec<String> {
+        self.names.keys().map(|name| format!("container {name}")).collect()
+    }
+}
+
+/// What a container's process does in this run: what its behaviour says; where that says nothing, what its command does.
+fn program(spec: &ContainerSpec, run: u32) -> Result<Behavior, Failure> {
+    let told = spec.behavior.of_run(usize::try_from(run).unwrap_or(usize::MAX)).clone();
+    let argv = [spec.entrypoint.as_deref(), spec.command.as_deref()].into_iter().flatten().flatten();
+    let argv: Vec<String> = argv.cloned().collect();
+    if spec.image != LAB_IMAGE || argv.is_empty() {
+        return Ok(told);
+    }
+    match lab::conduct(&argv, &told) {
+        Some(done) if spec.behavior == Behavior::default() => Ok(done),
+        Some(_) => Ok(told),
+        None => Err(not_found(&argv[0], START_NOT_FOUND)),
+    }
+}
+
+/// What a start leaves whose command does not exist, and what `docker exec` says of one.
+const START_NOT_FOUND: i32 = 127;
+const EXEC_NOT_FOUND: i32 = 126;
+
+fn not_found(command: &str, code: i32) -> Failure {
+    let message = format!(
+        "cannot execute {command}: there is no such command in the lab image (it has: {})",
+        lab::COMMANDS.join(", ")
+    );
+    Failure { code: Some(code), message }
+}
