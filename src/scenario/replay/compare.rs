@@ -1,0 +1,216 @@
+//! Lockstep: the simulator plays each step before the kernel does, and what was measured is held against what was predicted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Tolerance;
+use super::stage::Stage;
+use crate::engine::trace::{Divergence, Happening, StepTrace, What};
+use crate::engine::{Engine, Local};
+use crate::model::{Name, Resources, State, Status};
+use crate::scenario::Step;
+use crate::world::Interrupted;
+use crate::world::simulated::Simulated;
+
+/// Bytes by which memory may always be off.
+const MEMORY_SLACK: u64 = 4 << 20;
+
+/// The simulator, and how far the two have been found to agree.
+pub(super) struct Comparison {
+    oracle: Stage<Local<Simulated>>,
+    /// How many of the predicted and of the measured happenings have been compared.
+    predicted: usize,
+    measured: usize,
+}
+
+impl Comparison {
+    pub(super) fn new(oracle: Stage<Local<Simulated>>) -> Self {
+        Self { oracle, predicted: 0, measured: 0 }
+    }
+
+    /// What the simulator says will happen. It knows nothing of what the kernel has said.
+    pub(super) fn predict(&mut self, index: usize, step: &Step) -> Result<Vec<StepTrace>, Interrupted> {
+        self.oracle.play(index, step)
+    }
+
+    /// Notes in each part of a step where it differs from its prediction.
+    pub(super) fn compare<E: Engine>(
+        &mut self,
+        predicted: &[StepTrace],
+        parts: &mut [StepTrace],
+        stage: &mut Stage<E>,
+    ) -> Result<(), Interrupted> {
+        for (predicted, part) in predicted.iter().zip(parts.iter_mut()) {
+            part.diverged.extend(compare_outcomes(predicted, part));
+            part.diverged.extend(compare_times(predicted, part));
+        }
+        let (Some(predicted), Some(last)) = (predicted.last(), parts.last_mut()) else { return Ok(()) };
+        self.catch_up(stage, last)?;
+        last.diverged.extend(self.compare_happenings(stage));
+        last.diverged.extend(self.compare_entries(predicted, last));
+        Ok(())
+    }
+
+    /// A timer that is due within the tolerance may have fired in one world only: the other gets the time to follow.
+    fn catch_up<E: Engine>(&mut self, stage: &mut Stage<E>, last: &mut StepTrace) -> Result<(), Interrupted> {
+        let patience = Tolerance::Kernel.of_time(last.took.unwrap_or_default());
+        let predicted = stories(self.oracle.since(self.predicted), |_| true);
+        let measured = stories(stage.since(self.measured), |_| true);
+        if lags_behind(&measured, &predicted) {
+            let from = self.measured;
+            stage.pass_until(patience, |stage| {
+                !lags_behind(&stories(stage.since(from), |_| true), &predicted)
+            })?;
+            stage.look_again(last);
+        } else if lags_behind(&predicted, &measured) {
+            let from = self.predicted;
+            let mut ahead = self.oracle.clone();
+            let follows = |stage: &mut Stage<Local<Simulated>>| {
+                !lags_behind(&stories(stage.since(from), |_| true), &measured)
+            };
+            if ahead.pass_until(patience, follows)? {
+                self.oracle = ahead;
+            }
+        }
+        Ok(())
+    }
+
+    /// Events say most; where they agree, the transitions may still differ. What happens to different containers at the same
+    /// time has no order that could be predicted, so each is compared by itself.
+    fn compare_happenings<E: Engine>(&mut self, stage: &Stage<E>) -> Vec<Divergence> {
+        let predicted = self.oracle.since(self.predicted);
+        let measured = stage.since(self.measured);
+        let kinds = [("events", is_event as fn(&What) -> bool), ("states", is_transition)];
+        let compare = |(what, kind): (&str, fn(&What) -> bool)| {
+            let (predicted, measured) = (stories(predicted, kind), stories(measured, kind));
+            let names: BTreeSet<&Name> = predicted.keys().chain(measured.keys()).collect();
+            let differ = names.into_iter().filter(|name| predicted.get(*name) != measured.get(*name));
+            let told = |story: Option<&Vec<String>>| {
+                story.map_or_else(|| "nothing".into(), |story| story.join(" · "))
+            };
+            let differ = differ.map(|name| {
+                differs(format!("{name}'s {what}"), told(predicted.get(name)), told(measured.get(name)))
+            });
+            differ.collect::<Vec<_>>()
+        };
+        let differences = kinds.into_iter().map(compare).find(|differences| !differences.is_empty());
+        self.predicted += predicted.len();
+        self.measured += measured.len();
+        differences.unwrap_or_default()
+    }
+
+    fn compare_entries(&self, predicted: &StepTrace, part: &StepTrace) -> Vec<Divergence> {
+        let mut differences = Vec::new();
+        for (name, measured) in &part.ledger {
+            let foreseen = self.oracle.status(name);
+            differences.extend(compare_status(name, &foreseen, &measured.after.status));
+            let Some(change) = predicted.ledger.get(name) else { continue };
+            if foreseen.state == measured.after.state() && change.after.state() == foreseen.state {
+                differences.extend(compare_resources(
+                    name,
+                    &change.after.resources,
+                    &measured.after.resources,
+                ));
+                differences.extend(compare_cpu(name, predicted, part));
+            }
+        }
+        differences
+    }
+}
+
+/// What happened to each container, as words and in its order.
+type Stories = BTreeMap<Name, Vec<String>>;
+
+fn stories(happened: &[Happening], wanted: impl Fn(&What) -> bool) -> Stories {
+    let mut stories = Stories::new();
+    for happening in happened.iter().filter(|happening| wanted(&happening.what)) {
+        let (name, words) = match &happening.what {
+            What::Moved(moved) => (&moved.container, format!("{} → {}", moved.from, moved.to)),
+            What::Emitted(event) => (&event.container, event.kind.to_string()),
+        };
+        stories.entry(name.clone()).or_default().push(words);
+    }
+    stories
+}
+
+/// Whether one world has come less far on the same way.
+fn lags_behind(behind: &Stories, ahead: &Stories) -> bool {
+    behind != ahead
+        && behind
+            .iter()
+            .all(|(name, story)| ahead.get(name).is_some_and(|further| further.starts_with(story)))
+}
+
+fn is_event(what: &What) -> bool {
+    matches!(what, What::Emitted(_))
+}
+
+fn is_transition(what: &What) -> bool {
+    matches!(what, What::Moved(_))
+}
+
+fn differs(what: impl Into<String>, predicted: impl Into<String>, measured: impl Into<String>) -> Divergence {
+    Divergence { what: what.into(), predicted: predicted.into(), measured: measured.into() }
+}
+
+fn compare_outcomes(predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
+    let told = |trace: &StepTrace| match &trace.message {
+        Some(message) => format!("{} ({message})", trace.outcome.word()),
+        None => trace.outcome.word().into(),
+    };
+    (predicted.outcome != part.outcome).then(|| differs("outcome", told(predicted), told(part)))
+}
+
+fn compare_times(predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
+    let (foreseen, took) = predicted.took.zip(part.took)?;
+    let told = |time: Duration| format!("{:.2} s", time.as_secs_f64());
+    (foreseen.abs_diff(took) > Tolerance::Kernel.of_time(foreseen))
+        .then(|| differs("took", told(foreseen), told(took)))
+}
+
+fn compare_status(name: &Name, predicted: &Status, measured: &Status) -> Option<Divergence> {
+    let told = |status: &Status| {
+        let exit = status.exit.map(|code| format!(", exit {code}")).unwrap_or_default();
+        let restarts =
+            if status.restarts == 0 { String::new() } else { format!(", {} restarts", status.restarts) };
+        let oom = if status.oom { ", out of memory" } else { "" };
+        format!("{}{exit}{restarts}{oom}", status.state)
+    };
+    let (predicted, measured) = (told(predicted), told(measured));
+    (predicted != measured).then(|| differs(name.as_str(), predicted, measured))
+}
+
+fn compare_resources(name: &Name, predicted: &Resources, measured: &Resources) -> Vec<Divergence> {
+    let counts = [
+        ("processes", predicted.processes, measured.processes, 0),
+        ("namespaces", predicted.namespaces, measured.namespaces, 0),
+        ("mounts", predicted.mounts, measured.mounts, 0),
+        ("bytes of memory", predicted.memory_bytes, measured.memory_bytes, slack(predicted.memory_bytes)),
+    ];
+    let known =
+        counts.into_iter().filter_map(|(what, foreseen, seen, slack)| Some((what, foreseen?, seen?, slack)));
+    known
+        .filter(|(_, foreseen, seen, slack)| foreseen.abs_diff(*seen) > *slack)
+        .map(|(what, foreseen, seen, _)| {
+            differs(format!("{name}'s {what}"), foreseen.to_string(), seen.to_string())
+        })
+        .collect()
+}
+
+fn slack(memory: Option<u64>) -> u64 {
+    (memory.unwrap_or(0) / 4).max(MEMORY_SLACK)
+}
+
+/// CPU time of a container that lived through a step which was long enough to tell.
+fn compare_cpu(name: &Name, predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
+    let share = |trace: &StepTrace| {
+        let change = trace.ledger.get(name)?;
+        let took = trace.took.filter(|took| *took >= Duration::from_millis(500))?;
+        let lived = change.before.state() == change.after.state() && change.after.state() != State::Absent;
+        let used = change.after.resources.cpu_seconds? - change.before.resources.cpu_seconds?;
+        lived.then(|| 100.0 * used / took.as_secs_f64())
+    };
+    let (predicted, measured) = share(predicted).zip(share(part))?;
+    ((predicted - measured).abs() > Tolerance::Kernel.of_cpu())
+        .then(|| differs(format!("{name}'s CPU"), format!("{predicted:.0} %"), format!("{measured:.0} %")))
+}

@@ -1,0 +1,186 @@
+//! An engine on which steps are played, one after the other; the kernel's and the simulator's are told apart by nothing here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Tolerance;
+use super::action::{Done, Findings, Pending};
+use super::expectation;
+use crate::engine::trace::{Change, Entry, Happening, StepTrace};
+use crate::engine::{Engine, Passed};
+use crate::model::{Command, Name, Removal, State, Status, Verb};
+use crate::scenario::{Action, Scenario, Step};
+use crate::world::Interrupted;
+
+/// An engine, the containers that the scenario declares, and how exact its times are.
+#[derive(Clone)]
+pub(in crate::scenario) struct Stage<E> {
+    pub(super) engine: E,
+    pub(super) tolerance: Tolerance,
+    declared: BTreeMap<Name, Verb>,
+    /// How much had happened when the part under way began.
+    part_began: usize,
+    /// Actions that were begun and not joined.
+    begun: BTreeMap<Option<Name>, Vec<Pending>>,
+}
+
+impl<E: Engine> Stage<E> {
+    pub(super) fn new(engine: E, scenario: &Scenario, tolerance: Tolerance) -> Self {
+        let creation = |(name, spec): (&Name, &crate::model::ContainerSpec)| {
+            (name.clone(), Verb::Create(Box::new(spec.clone())))
+        };
+        let declared = scenario.containers.iter().map(creation).collect();
+        Self { engine, tolerance, declared, part_began: 0, begun: BTreeMap::new() }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.engine.now()
+    }
+
+    /// Plays one step: one trace for each container of a list, the verdict on the last.
+    pub(super) fn play(&mut self, index: usize, step: &Step) -> Result<Vec<StepTrace>, Interrupted> {
+        let began = self.so_far();
+        let turns: Vec<Option<&Name>> = match step.action.containers() {
+            [] => vec![None],
+            names => names.iter().map(Some).collect(),
+        };
+        let mut parts: Vec<StepTrace> = Vec::new();
+        let mut findings = Findings::default();
+        for container in turns {
+            let (part, found) = self.play_part(index, step, container)?;
+            parts.push(part);
+            findings = found;
+        }
+        let verdict = expectation::judge(self, step, &parts, began, &findings)?;
+        if let Some(last) = parts.last_mut() {
+            last.unmet = verdict;
+            self.look_again(last);
+        }
+        Ok(parts)
+    }
+
+    fn play_part(
+        &mut self,
+        index: usize,
+        step: &Step,
+        container: Option<&Name>,
+    ) -> Result<(StepTrace, Findings), Interrupted> {
+        self.part_began = self.so_far();
+        let before = self.entries(container);
+        let at = self.now();
+        let done = self.act(&step.action, container)?;
+        let unknown = |before| Change { before, after: Entry::absent() };
+        let mut part = StepTrace {
+            index,
+            action: step.action.word(),
+            container: container.cloned(),
+            at,
+            took: done.took,
+            outcome: done.outcome,
+            message: done.message,
+            happened: Vec::new(),
+            ledger: before.into_iter().map(|(name, before)| (name, unknown(before))).collect(),
+            unmet: None,
+            diverged: Vec::new(),
+        };
+        self.look_again(&mut part);
+        Ok((part, done.findings))
+    }
+
+    fn act(&mut self, action: &Action, container: Option<&Name>) -> Result<Done, Interrupted> {
+        match (action, container) {
+            (Action::Async(inner), _) => {
+                let pending = Pending::begin(self, inner, container);
+                self.begun.entry(container.cloned()).or_default().push(pending);
+                Ok(Done::begun())
+            }
+            (Action::Join(_), Some(name)) => match self.begun.get_mut(&container.cloned()).and_then(Vec::pop)
+            {
+                Some(pending) => pending.finish(self),
+                None => Ok(Done::nothing_to_join(name)),
+            },
+            _ => Pending::begin(self, action, container).finish(self),
+        }
+    }
+
+    /// What makes a declared container.
+    pub(super) fn creation(&self, name: &Name) -> Verb {
+        self.declared.get(name).cloned().expect("loading has checked that every container is declared")
+    }
+
+    /// Brings a step up to now: what has happened since its beginning, and what everything costs.
+    pub(super) fn look_again(&mut self, part: &mut StepTrace) {
+        part.happened = self.since(self.part_began).to_vec();
+        let entries = self.entries(part.container.as_ref());
+        for (name, change) in &mut part.ledger {
+            change.after = entries.get(name).cloned().unwrap_or_else(Entry::absent);
+        }
+        for (name, after) in entries {
+            part.ledger.entry(name).or_insert_with(|| Change { before: Entry::absent(), after });
+        }
+    }
+
+    fn entries(&mut self, container: Option<&Name>) -> BTreeMap<Name, Entry> {
+        let mut names = self.engine.names();
+        names.extend(container.cloned());
+        names.into_iter().map(|name| (name.clone(), self.entry(&name))).collect()
+    }
+
+    fn entry(&mut self, name: &Name) -> Entry {
+        let status = self.status(name);
+        if status.state == State::Absent {
+            return Entry::absent();
+        }
+        Entry { status, resources: self.engine.resources(name) }
+    }
+
+    pub(super) fn status(&self, name: &Name) -> Status {
+        self.engine.status(name)
+    }
+
+    /// How much has happened.
+    pub(super) fn so_far(&self) -> usize {
+        self.engine.happened().len()
+    }
+
+    pub(super) fn since(&self, from: usize) -> &[Happening] {
+        &self.engine.happened()[from..]
+    }
+
+    /// Lets so much time pass.
+    pub(super) fn pass(&mut self, time: Duration) -> Result<(), Interrupted> {
+        let deadline = self.now() + time;
+        while self.engine.advance(deadline)? == Passed::Something {}
+        Ok(())
+    }
+
+    /// Lets time pass until something is so; says whether it came to that in time.
+    pub(super) fn pass_until(
+        &mut self,
+        within: Duration,
+        mut is_so: impl FnMut(&mut Self) -> bool,
+    ) -> Result<bool, Interrupted> {
+        let deadline = self.now().saturating_add(within);
+        loop {
+            if is_so(self) {
+                return Ok(true);
+            }
+            if self.engine.advance(deadline)? == Passed::Deadline {
+                return Ok(is_so(self));
+            }
+        }
+    }
+
+    /// Joins what was not joined, and removes whatever there is by force; says what the host still shows after that.
+    pub(super) fn clear(&mut self) -> Result<Vec<String>, Interrupted> {
+        for pending in std::mem::take(&mut self.begun).into_values().flatten() {
+            pending.finish(self)?;
+        }
+        for container in self.engine.names() {
+            let removal = Command { container, verb: Verb::Remove(Removal::Forced) };
+            let ticket = self.engine.submit(&removal);
+            self.pass_until(Duration::MAX, |stage| stage.engine.answer(ticket).is_some())?;
+        }
+        Ok(self.engine.left_behind())
+    }
+}
