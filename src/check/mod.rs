@@ -1,0 +1,3 @@
+//! Claims about every life, and the model held against them.
+
+pub mod matrix;
