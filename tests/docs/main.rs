@@ -1,0 +1,168 @@
+//! What the pages show is what the program says: README, ARCHITECTURE and the book are compared with it.
+//!
+//! A page shows something generated between `<!-- shows: SOURCE -->` and `<!-- shown -->`; `source` lists the sources.
+//! `TERRARIUM_RENEW=1 cargo test --test docs` writes anew whatever is out of date.
+
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
+
+mod page;
+mod source;
+mod transcript;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use page::Page;
+use source::Kernel;
+
+const RENEW: &str = "TERRARIUM_RENEW=1 cargo test --test docs";
+
+/// Commands for cargo that a page may show without their being run by one of its own tests.
+const CARGO: [&str; 3] = ["cargo test", "cargo build --no-default-features", "cargo install --path ."];
+
+#[test]
+fn pages_show_what_the_program_says() {
+    let mut stale = Vec::new();
+    for page in Page::all() {
+        let mut renewed = page.text.clone();
+        // From the last to the first, so that the places before stay where they are.
+        for part in page.parts().into_iter().rev() {
+            if !source::is_known(part.source) {
+                println!("skipped: `{}` needs the feature `linux`", part.source);
+                continue;
+            }
+            let now = source::current(part.source, part.shown, Kernel::Asleep);
+            if now != part.shown && std::env::var_os("TERRARIUM_RENEW").is_some() {
+                renewed.replace_range(part.range, &source::current(part.source, part.shown, Kernel::Awake));
+            } else if now != part.shown {
+                stale.push(format!("{}:{}: {}", page.path, part.line, difference(part.shown, &now)));
+            }
+        }
+        if renewed != page.text {
+            fs::write(root().join(&page.path), renewed).unwrap();
+        }
+    }
+    assert!(stale.is_empty(), "out of date (renew: {RENEW}):\n{}", stale.join("\n"));
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let pages = Page::all();
+    for page in &pages {
+        for (line, link) in page.links() {
+            assert!(page.reaches(&link, &pages), "{}:{line}: `{link}` leads nowhere", page.path);
+        }
+    }
+}
+
+#[test]
+fn every_file_that_is_named_is_there() {
+    for page in Page::all() {
+        for (line, file) in page.files() {
+            let places = [root().join(&file), root().join("src").join(&file)];
+            assert!(places.iter().any(|place| place.exists()), "{}:{line}: there is no `{file}`", page.path);
+        }
+    }
+}
+
+#[test]
+fn the_summary_lists_every_page_of_the_book() {
+    let pages = Page::all();
+    let summary = pages.iter().find(|page| page.path == "book/src/SUMMARY.md").unwrap();
+    let listed: Vec<String> =
+        summary.links().into_iter().map(|(_, link)| format!("book/src/{link}")).collect();
+    for page in pages.iter().filter(|page| page.path.starts_with("book/src/") && page.path != summary.path) {
+        assert!(listed.contains(&page.path), "{} is not in SUMMARY.md", page.path);
+    }
+}
+
+#[test]
+fn every_scenario_that_is_shown_is_valid_and_comes_true() {
+    for page in Page::all() {
+        for block in page.blocks("yaml") {
+            let place = format!("{}:{}", page.path, block.line);
+            let yaml = as_scenario(&block.text);
+            let read = terrarium::scenario::parse(&place, &yaml);
+            read.unwrap_or_else(|error| panic!("{error}\n\nin\n\n{yaml}"));
+            if yaml == block.text {
+                let desk = tempfile::tempdir().unwrap();
+                fs::write(desk.path().join("shown.yaml"), &yaml).unwrap();
+                works(&place, desk.path(), "replay --engine sim shown.yaml");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_command_that_is_shown_works() {
+    for page in Page::all() {
+        let desk = desk(&page);
+        for block in page.blocks("sh") {
+            for line in block.text.lines().filter(|line| !CARGO.contains(line)) {
+                let words = line.strip_prefix("cargo run -- ").or_else(|| line.strip_prefix("terrarium "));
+                let place = format!("{}:{}: `{line}`", page.path, block.line);
+                let words = words.unwrap_or_else(|| panic!("{place}: no test knows this command"));
+                let words = match words.strip_prefix("replay ") {
+                    Some(words) if !words.contains("--engine") => format!("replay --engine sim {words}"),
+                    _ => words.to_owned(),
+                };
+                works(&place, desk.path(), &words);
+            }
+        }
+    }
+}
+
+/// A directory as a reader of the page has it: the shipped scenarios, and the files whose name is their first line.
+fn desk(page: &Page) -> tempfile::TempDir {
+    let desk = tempfile::tempdir().unwrap();
+    let scenarios = desk.path().join("scenarios");
+    fs::create_dir(&scenarios).unwrap();
+    for entry in fs::read_dir(root().join("scenarios")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), scenarios.join(entry.file_name())).unwrap();
+    }
+    for block in page.blocks("yaml") {
+        if let Some(name) = block.text.lines().next().and_then(|line| line.strip_prefix("# ")) {
+            fs::write(desk.path().join(name), &block.text).unwrap();
+        }
+    }
+    desk
+}
+
+fn works(place: &str, directory: &Path, words: &str) {
+    let output = terrarium().args(words.split_whitespace()).current_dir(directory).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{place}: {}\n{said}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// A whole scenario as it is; a part of one, with what it takes to be read.
+fn as_scenario(yaml: &str) -> String {
+    if yaml.starts_with("title:") || yaml.starts_with('#') {
+        return yaml.to_owned();
+    }
+    if !yaml.starts_with('-') {
+        return format!("title: T\n{yaml}");
+    }
+    let steps: Vec<_> = yaml.lines().map(|line| format!("  {line}")).collect();
+    format!("title: T\ncontainers: {{ web: , db: }}\nsteps:\n  - run: [web, db]\n{}\n", steps.join("\n"))
+}
+
+/// The first line that tells something else; if all tell the same, the first with other words.
+fn difference(shown: &str, now: &str) -> String {
+    let other_words = || shown.lines().zip(now.lines()).filter(|(shown, now)| shown != now);
+    let told = other_words().find(|(shown, now)| !transcript::tell_the_same(shown, now));
+    let (shown, now) = told.or_else(|| other_words().next()).unwrap_or(("(its end)", "(more, or less)"));
+    format!("\n  shows  {shown}\n  now    {now}")
+}
+
+/// The built command, saying the same on every system.
+fn terrarium() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_terrarium"));
+    command.env("LC_ALL", "C").env_remove("TERRARIUM_STALL").current_dir(root());
+    command
+}
+
+fn root() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}

@@ -1,0 +1,203 @@
+//! What a page can show: the output of the command, or a table of what the library knows.
+//!
+//! ```text
+//! terrarium WORDS...                     what the command prints
+//! terrarium replay ... | 2 3 closing     of a replay, its `opening`, these steps, its `closing`
+//! lived terrarium replay ...             the same on a kernel; it has to tell what the simulator tells
+//! part KEY of FILE                       what stands under a key at the top level of a YAML file
+//! rules, states, set-up steps            what the library knows of them
+//! unplayed steps, unlived wishes         what the format accepts and this version cannot do
+//! ```
+
+use std::fmt::Write;
+use std::fs;
+
+use terrarium::model::{Rule, State};
+use terrarium::scenario::replay::check_supported;
+use terrarium::scenario::{Scenario, parse};
+
+use super::{root, terrarium, transcript};
+
+/// Whether the kernel may be asked to live what a page shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// No: what stands there is compared with the simulator.
+    Asleep,
+    /// Yes: the page is being renewed.
+    Awake,
+}
+
+/// A step of each kind, as short as it can be.
+const STEPS: [&str; 25] = [
+    "create: web",
+    "start: web",
+    "run: web",
+    "pause: web",
+    "unpause: web",
+    "stop: web",
+    "restart: web",
+    "kill: web",
+    "remove: web",
+    "exec: { container: web, command: [true] }",
+    "rename: { container: web, to: db }",
+    "update: { container: web, restart: always }",
+    "crash: web",
+    "crash: { keeper: web }",
+    "reboot: host",
+    "wait: 1s",
+    "wait_exit: web",
+    "request: http://localhost/",
+    "build: { image: web, from: . }",
+    "tag: { image: lab, to: web }",
+    "push: web",
+    "pull: web",
+    "remove_image: web",
+    "async: { stop: web }",
+    "join: web",
+];
+
+/// Everything that a container can wish for and that takes more than a process.
+/// Limits are not among them: where the host lends a cgroup for them they are lived.
+#[cfg(all(target_os = "linux", feature = "linux"))]
+const WISHES: [&str; 7] = [
+    "image: nginx",
+    "user: nobody",
+    "publish: [80]",
+    "volumes: [data:/data]",
+    "init: true",
+    "network: host",
+    "health: { test: [true] }",
+];
+
+/// Whether this build can tell.
+pub(crate) fn is_known(source: &str) -> bool {
+    !matches!(source, "set-up steps" | "unlived wishes") || cfg!(all(target_os = "linux", feature = "linux"))
+}
+
+/// What a page should show, where `shown` stands now.
+pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
+    if let Some(words) = source.strip_prefix("lived terrarium ") {
+        return lived(words, shown, kernel);
+    }
+    if let Some(words) = source.strip_prefix("terrarium ") {
+        return printed(words);
+    }
+    match source {
+        "rules" => rules(),
+        "states" => states(),
+        "unplayed steps" => unplayed_steps(),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        "set-up steps" => steps(),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        "unlived wishes" => unlived_wishes(),
+        _ => part(source),
+    }
+}
+
+/// Numbers that differ from run to run are no reason to write a page anew: what tells the same may stay.
+fn lived(words: &str, shown: &str, kernel: Kernel) -> String {
+    let simulated = printed(&words.replacen("replay", "replay --engine sim", 1));
+    if transcript::tell_the_same(shown, &simulated) {
+        return shown.to_owned();
+    }
+    if kernel == Kernel::Asleep {
+        return simulated;
+    }
+    let lived = printed(&words.replacen("replay", "replay --engine linux", 1));
+    assert!(
+        transcript::tell_the_same(&lived, &simulated),
+        "the kernel told\n{lived}\nthe simulator\n{simulated}"
+    );
+    lived
+}
+
+fn printed(line: &str) -> String {
+    let (words, selection) = line.split_once(" | ").map_or((line, None), |(words, cut)| (words, Some(cut)));
+    let output = terrarium().args(words.split_whitespace()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.is_empty(), "terrarium {words}: {said}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let text = selection.map_or(text.clone(), |selection| transcript::cut(&text, selection));
+    let language = if words.contains("mermaid") { "mermaid" } else { "text" };
+    fenced(language, &text)
+}
+
+fn fenced(language: &str, text: &str) -> String {
+    let lines: Vec<_> = text.trim_matches('\n').lines().map(str::trim_end).collect();
+    format!("```{language}\n{}\n```\n", lines.join("\n"))
+}
+
+fn part(source: &str) -> String {
+    let words: Vec<_> = source.split_whitespace().collect();
+    let ["part", key, "of", file] = words[..] else { panic!("`{source}`: there is no such source") };
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(&format!("{key}:")));
+    let first = lines.next().unwrap_or_else(|| panic!("{file} has no `{key}`"));
+    let rest = lines.take_while(|line| line.starts_with(' '));
+    fenced("yaml", &[first].into_iter().chain(rest).collect::<Vec<_>>().join("\n"))
+}
+
+/// No table: some sources are long and cannot be broken.
+fn rules() -> String {
+    let item = |rule: &Rule| format!("* `{}`: {} ({})\n", rule.id(), rule.sentence(), rule.source());
+    Rule::ALL.iter().map(item).collect::<Vec<_>>().concat()
+}
+
+fn states() -> String {
+    let mut text =
+        String::from("| state | what it means | Docker's word | OCI's word |\n|---|---|---|---|\n");
+    for state in State::ALL {
+        let (word, docker, oci) = (state.word(), state.docker(), state.oci());
+        let _ = writeln!(text, "| {word} | {} | {docker} | {oci} |", state.sentence());
+    }
+    text
+}
+
+#[cfg(all(target_os = "linux", feature = "linux"))]
+fn steps() -> String {
+    let mut text = String::from("| | step | why, and why then |\n|---|---|---|\n");
+    for (number, step) in (1..).zip(terrarium::runtime::steps()) {
+        let _ = writeln!(text, "| {number} | {step} | {} |", step.reason());
+    }
+    text
+}
+
+fn unplayed_steps() -> String {
+    let is_unplayed = |step: &&str| {
+        let before = if step.starts_with("join") { "async: { stop: web }" } else { "run: web" };
+        let steps = format!("  - run: [web]\n  - {before}\n  - {step}\n");
+        let mut scenario = scenario(&format!("containers: {{ web: , db: }}\nsteps:\n{steps}"));
+        scenario.steps.drain(..2);
+        check_supported(&scenario, "shown").is_err()
+    };
+    list(
+        STEPS
+            .into_iter()
+            .filter(is_unplayed)
+            .map(|step| if step.contains("keeper") { "crash: { keeper: … }" } else { key(step) }),
+    )
+}
+
+#[cfg(all(target_os = "linux", feature = "linux"))]
+fn unlived_wishes() -> String {
+    use terrarium::world::linux::{Linux, Obstacle};
+    let is_unlived = |wish: &&str| {
+        let scenario = scenario(&format!("containers:\n  web:\n    {wish}\n"));
+        let desk = tempfile::tempdir().unwrap();
+        matches!(Linux::open(Some(desk.path()), &scenario.containers), Err(Obstacle::Unlivable(_)))
+    };
+    list(WISHES.into_iter().filter(is_unlived).map(key))
+}
+
+fn scenario(yaml: &str) -> Scenario {
+    parse("shown.yaml", &format!("title: T\n{yaml}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn key(entry: &str) -> &str {
+    entry.split(':').next().unwrap_or(entry)
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<_> = words.map(|word| format!("`{word}`")).collect();
+    if words.is_empty() { "(none)\n".into() } else { format!("{}.\n", words.join(", ")) }
+}

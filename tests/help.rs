@@ -1,0 +1,46 @@
+//! Help that fits a terminal, begins with what to do, and answers a slip of the finger.
+
+#![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not the stage that they stand on")]
+
+use assert_cmd::Command;
+
+const VERBS: [&str; 4] = ["replay", "lessons", "model", "schema"];
+
+#[test]
+fn all_help_fits_eighty_columns() {
+    for words in VERBS.map(|verb| vec![verb]).into_iter().chain([vec![]]) {
+        for help in ["-h", "--help"] {
+            let told = told(words.iter().copied().chain([help]), 0);
+            for line in told.lines() {
+                assert!(line.chars().count() <= 80, "{words:?} {help}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn help_lists_every_verb_and_says_where_to_begin() {
+    let told = told(["--help"], 0);
+    for verb in VERBS {
+        assert!(told.lines().any(|line| line.trim_start().starts_with(verb)), "{verb}:\n{told}");
+    }
+    assert!(told.contains("terrarium replay first-life"), "{told}");
+}
+
+#[test]
+fn a_slip_of_the_finger_is_answered_with_what_was_meant() {
+    for (words, meant) in [
+        (vec!["lesons"], "'lessons'"),
+        (vec!["replay", "4", "--pedict"], "'--predict'"),
+        (vec!["replay", "4", "--engine", "sym"], "'sim'"),
+    ] {
+        let told = told(words, 2);
+        assert!(told.contains(meant) && told.contains("similar"), "{told}");
+    }
+}
+
+fn told<'a>(words: impl IntoIterator<Item = &'a str>, status: i32) -> String {
+    let output = Command::cargo_bin("terrarium").unwrap().args(words).output().unwrap();
+    assert_eq!(output.status.code(), Some(status));
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
