@@ -6,7 +6,7 @@ use core::time::Duration;
 use serde::Serialize;
 
 use super::life::Life;
-use super::run::{Length, Run};
+use super::run::{Guest, Length, Run};
 use super::timer::DEFAULT_GRACE;
 use super::{
     Action, ContainerSpec, Effect, Effects, Ending, Event, EventKind, Failure, Health, HeldPort, HostFacts,
@@ -165,7 +165,7 @@ impl Cx<'_> {
         if ending.oom == Oom::Struck {
             self.emit(EventKind::Oom);
         }
-        for ticket in run.execs.into_values() {
+        for Guest { asked: ticket, .. } in run.execs.into_values() {
             self.emit(EventKind::ExecDie(Signal::KILL.exit_code()));
             self.reply(ticket, Outcome::Exited(Signal::KILL.exit_code()));
         }

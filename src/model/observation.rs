@@ -50,6 +50,8 @@ pub enum Observation {
 pub enum Within {
     /// The kernel killed a process for want of memory, and not PID 1.
     OutOfMemory,
+    /// A command runs inside.
+    ExecBegan(ExecId),
     /// A command that was run inside has ended with this code.
     ExecEnded(ExecId, i32),
     /// A command could not be run inside.

@@ -16,8 +16,22 @@ pub(super) struct Run {
     pub(super) policy: Policy,
     pub(super) oom: Oom,
     pub(super) health: Option<Monitor>,
-    /// Commands that run inside, and who waits for them.
-    pub(super) execs: BTreeMap<ExecId, Ticket>,
+    /// Commands that run inside.
+    pub(super) execs: BTreeMap<ExecId, Guest>,
+}
+
+/// A command inside, and who waits for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Guest {
+    pub(super) asked: Ticket,
+    place: Place,
+}
+
+/// How far a command has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+enum Place {
+    OnItsWay,
+    Inside,
 }
 
 /// The number of a command that runs inside a container.
@@ -64,13 +78,18 @@ impl Run {
         cx.emit(EventKind::ExecCreate);
         cx.emit(EventKind::ExecStart);
         cx.act(Action::Exec { exec, command: command.to_vec() });
-        self.execs.insert(exec, asked);
+        self.execs.insert(exec, Guest { asked, place: Place::OnItsWay });
         self
+    }
+
+    /// Whether somebody is between the door and the room: nothing is done to the container meanwhile.
+    pub(super) fn is_being_entered(&self) -> bool {
+        self.execs.values().any(|guest| guest.place == Place::OnItsWay)
     }
 
     /// Who waits for commands inside.
     pub(super) fn tickets(&self) -> Vec<Ticket> {
-        self.execs.values().copied().collect()
+        self.execs.values().map(|guest| guest.asked).collect()
     }
 
     pub(super) fn suspend_health(&mut self, cx: &mut Cx<'_>) {
@@ -99,14 +118,19 @@ impl Run {
                 self.oom = Oom::Struck;
                 cx.emit(EventKind::Oom);
             }
+            Observation::Within(Within::ExecBegan(exec)) => {
+                if let Some(guest) = self.execs.get_mut(exec) {
+                    guest.place = Place::Inside;
+                }
+            }
             Observation::Within(Within::ExecEnded(exec, code)) => {
-                if let Some(ticket) = self.execs.remove(exec) {
+                if let Some(Guest { asked: ticket, .. }) = self.execs.remove(exec) {
                     cx.emit(EventKind::ExecDie(*code));
                     cx.reply(ticket, Outcome::Exited(*code));
                 }
             }
             Observation::Within(Within::ExecFailed(exec, failure)) => {
-                if let Some(ticket) = self.execs.remove(exec) {
+                if let Some(Guest { asked: ticket, .. }) = self.execs.remove(exec) {
                     cx.reply(ticket, Outcome::Failed(failure.clone()));
                 }
             }

@@ -139,10 +139,10 @@ impl Life {
             | Self::Thawing(_)
             | Self::Killing(_)
             | Self::Gone => false,
+            Self::Running(running) => !running.run().is_being_entered(),
+            Self::Stopping(stopping) => !stopping.run().is_being_entered(),
             Self::Created(_)
-            | Self::Running(_)
             | Self::Paused(_)
-            | Self::Stopping(_)
             | Self::Restarting(_)
             | Self::Stopped(_)
             | Self::Removing(_)

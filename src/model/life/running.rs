@@ -66,6 +66,10 @@ impl Running {
         Self::go_on(run)
     }
 
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
     pub(super) fn run_mut(&mut self) -> &mut Run {
         &mut self.run
     }

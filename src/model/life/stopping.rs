@@ -227,6 +227,10 @@ impl Stopping {
         Ok(Life::Stopping(stopping))
     }
 
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
     pub(super) fn run_mut(&mut self) -> &mut Run {
         &mut self.run
     }

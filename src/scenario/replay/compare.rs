@@ -47,8 +47,32 @@ impl Comparison {
         let (Some(predicted), Some(last)) = (predicted.last(), parts.last_mut()) else { return Ok(()) };
         self.catch_up(stage, last)?;
         last.diverged.extend(self.compare_happenings(stage));
-        last.diverged.extend(self.compare_entries(predicted, last));
+        let differences = self.settle(stage, predicted, last)?;
+        last.diverged.extend(differences);
         Ok(())
+    }
+
+    /// A kernel takes a moment for what costs the simulator none: what is on its way (a process that is brought in, one that
+    /// is being waited for) has the tolerance's time to arrive.
+    fn settle<E: Engine>(
+        &self,
+        stage: &mut Stage<E>,
+        predicted: &StepTrace,
+        last: &mut StepTrace,
+    ) -> Result<Vec<Divergence>, Interrupted> {
+        let mut differences = self.compare_entries(predicted, last);
+        if !differences.is_empty() && last.diverged.is_empty() {
+            let patience = Tolerance::Kernel.of_time(Duration::ZERO);
+            let before = stage.so_far();
+            stage.pass_until(patience, |stage| {
+                let mut now = last.clone();
+                stage.look_again(&mut now);
+                differences = self.compare_entries(predicted, &now);
+                differences.is_empty() || stage.so_far() > before
+            })?;
+            stage.look_again(last);
+        }
+        Ok(differences)
     }
 
     /// A timer that is due within the tolerance may have fired in one world only: the other gets the time to follow.

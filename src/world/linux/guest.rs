@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::Path;
+use std::time::Duration;
 
 use super::cell::Cell;
+use super::timers::Due;
 use super::watch::Source;
 use super::{Linux, failure};
 use crate::lab;
 use crate::model::{Answer, ExecId, Failure, Id, LAB_IMAGE, Observation, Within};
 use crate::runtime::{Exec, ExecOptions, ExecProgress, ExitStatus, Stdio};
+use crate::world::World;
 
 /// Who a process inside is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,8 @@ pub(super) type Guests = BTreeMap<(Id, Guest), Exec>;
 const NOT_AWAITED: &str = "TERRARIUM_READY_FD=";
 /// What `docker exec` says of a command that cannot be executed.
 const CANNOT_EXECUTE: i32 = 126;
+/// How long a process may take from the clone to its program.
+const ARRIVAL_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Linux {
     /// Brings a process in; what becomes of it is told by its channel and then by its pidfd.
@@ -49,6 +54,8 @@ impl Linux {
                     self.watch.add(id, Source::Guest(guest), status);
                 }
                 self.guests.insert((id, guest), exec);
+                let due = self.now() + ARRIVAL_DEADLINE;
+                self.timers.arm(id, Due::Arrival(guest), due);
             }
             Err(error) => self.guest_failed(id, guest, failure(None, &error)),
         }
@@ -78,7 +85,7 @@ impl Linux {
                         self.watch.add(id, Source::GuestDeath(guest), pidfd);
                     }
                 }
-                Ok(Some(ExecProgress::Executed)) => return self.watch.remove(id, Source::Guest(guest)),
+                Ok(Some(ExecProgress::Executed)) => return self.arrived(id, guest),
                 Ok(Some(ExecProgress::ExecFailed(error))) => {
                     let failed = failure(Some(CANNOT_EXECUTE), &error);
                     return self.guest_failed(id, guest, failed);
@@ -97,6 +104,22 @@ impl Linux {
                 }
             }
         }
+    }
+
+    fn arrived(&mut self, id: Id, guest: Guest) {
+        self.watch.remove(id, Source::Guest(guest));
+        self.timers.cancel(id, Due::Arrival(guest));
+        if let Guest::Command(exec) = guest {
+            self.see(id, Observation::Within(Within::ExecBegan(exec)));
+        }
+    }
+
+    /// Nothing else is done to a container while somebody is on the way into it, so that must not take for ever.
+    pub(super) fn turn_away(&mut self, id: Id, guest: Guest) {
+        let message = format!(
+            "it has not got into the container within {ARRIVAL_DEADLINE:?} (has somebody frozen it from outside?)"
+        );
+        self.guest_failed(id, guest, Failure { code: None, message });
     }
 
     pub(super) fn hear_guest_death(&mut self, id: Id, guest: Guest) {
@@ -130,6 +153,7 @@ impl Linux {
     fn see_out(&mut self, id: Id, guest: Guest) {
         self.watch.remove(id, Source::Guest(guest));
         self.watch.remove(id, Source::GuestDeath(guest));
+        self.timers.cancel(id, Due::Arrival(guest));
         self.guests.remove(&(id, guest));
     }
 

@@ -368,6 +368,7 @@ impl Linux {
     fn fire(&mut self, id: Id, due: timers::Due) {
         match due {
             timers::Due::Timer(timer) => self.see(id, Observation::Fired(timer)),
+            timers::Due::Arrival(guest) => self.turn_away(id, guest),
             timers::Due::AskFreezer => self.look_whether_frozen(id),
             timers::Due::AskMemory => self.look_for_oom(id),
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::guest::Guest;
 use crate::model::{Id, Timer};
 
 /// Something to be done at a time.
@@ -10,6 +11,8 @@ use crate::model::{Id, Timer};
 pub(super) enum Due {
     /// The model's timer runs out.
     Timer(Timer),
+    /// Whoever is on the way into it should be there.
+    Arrival(Guest),
     /// A freezer that notifies nobody is to be asked.
     AskFreezer,
     /// Somebody may have been killed for want of memory.

@@ -206,6 +206,7 @@ impl Simulated {
         container.output.push_str(&process.output());
         container.execs.insert(exec, process);
         let run = container.run;
+        self.see(id, Observation::Within(Within::ExecBegan(exec)));
         for (after, deed) in agenda {
             self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, exec, deed)));
         }
