@@ -1,8 +1,8 @@
 //! What the simulator is too quick for: observations fed by hand, one by one, and the effects in their order.
 
 use terrarium::model::{
-    Action, Command, Effect, Effects, Ending, Failure, Host, HostFacts, Id, Name, Observation, Oom, Outcome,
-    Removal, Signal, State, Ticket, Timer, Verb,
+    Action, Command, Effect, Effects, Ending, ExecId, Failure, Host, HostFacts, Id, Name, Observation, Oom,
+    Outcome, Removal, Signal, State, Ticket, Timer, Verb, Within,
 };
 
 #[test]
@@ -113,6 +113,62 @@ fn what_outlives_two_sigkills_goes_on_and_the_requests_fail() {
     }
 }
 
+#[test]
+fn a_name_is_taken_from_the_moment_that_its_creation_begins() {
+    let mut hand = Hand::new();
+    assert_eq!(hand.ask(create()), ["ClaimName(it)"]);
+    assert_eq!(hand.refused(create()), "the name it is already in use");
+    hand.see(Observation::NameGranted);
+    assert_eq!(hand.refused(create()), "the name it is already in use");
+    assert_eq!(hand.state(), State::Creating);
+}
+
+#[test]
+fn a_create_that_failed_leaves_the_name_to_the_next() {
+    let mut hand = Hand::new();
+    hand.ask(create());
+    hand.see(Observation::NameGranted);
+    let effects = hand.see(Observation::PrepareFailed(failure()));
+    assert!(effects.contains(&"answer 0 failed: it went wrong".to_owned()), "{effects:?}");
+    hand.see(Observation::Removed);
+    assert_eq!(hand.state(), State::Absent);
+    assert_eq!(hand.ask(create()), ["ClaimName(it)"]);
+}
+
+#[test]
+fn what_is_asked_while_a_guest_is_on_its_way_in_waits_until_it_is_there() {
+    for (arrival, answer) in [
+        (Within::ExecBegan(ExecId(0)), None),
+        (Within::ExecFailed(ExecId(0), failure()), Some("answer 2 failed: it went wrong")),
+    ] {
+        let mut hand = Hand::with_running();
+        hand.ask(Verb::Exec { command: vec!["sleep".into()] });
+        assert_eq!(hand.ask(Verb::Pause), NOTHING);
+        assert_eq!(hand.ask(Verb::Kill { signal: Signal::KILL }), NOTHING);
+        let effects = hand.see(Observation::Within(arrival));
+        let expected: Vec<&str> = answer.into_iter().chain(["Freeze"]).collect();
+        assert_eq!(effects, expected);
+    }
+}
+
+#[test]
+fn a_pause_that_is_overtaken_during_a_stop_is_answered_all_the_same() {
+    for overtaking in [Verb::Unpause, STOP, Verb::Remove(Removal::Forced)] {
+        let mut hand = Hand::with_running();
+        hand.ask(STOP);
+        assert_eq!(hand.ask(Verb::Pause), ["Freeze"]);
+        let effects = hand.ask(overtaking.clone());
+        assert!(effects.contains(&"answer 3 done".to_owned()), "{overtaking:?}: {effects:?}");
+    }
+    // SIGKILL thaws, in case that it is held back: the pause is answered once, before the thaw or with it.
+    let mut hand = Hand::with_running();
+    hand.ask(STOP);
+    hand.ask(Verb::Pause);
+    let mut effects = hand.see(Observation::Fired(Timer::Grace(0)));
+    effects.extend(hand.see(Observation::Thawed));
+    assert_eq!(effects.iter().filter(|effect| *effect == "answer 3 done").count(), 1, "{effects:?}");
+}
+
 const STOP: Verb = Verb::Stop { timeout: None };
 const NOTHING: [&str; 0] = [];
 
@@ -200,22 +256,4 @@ fn ended(code: i32) -> Observation {
 
 fn failure() -> Failure {
     Failure { code: None, message: "it went wrong".into() }
-}
-
-#[test]
-fn a_pause_that_is_overtaken_during_a_stop_is_answered_all_the_same() {
-    for overtaking in [Verb::Unpause, STOP, Verb::Remove(Removal::Forced)] {
-        let mut hand = Hand::with_running();
-        hand.ask(STOP);
-        assert_eq!(hand.ask(Verb::Pause), ["Freeze"]);
-        let effects = hand.ask(overtaking.clone());
-        assert!(effects.contains(&"answer 3 done".to_owned()), "{overtaking:?}: {effects:?}");
-    }
-    // SIGKILL thaws, in case that it is held back: the pause is answered once, before the thaw or with it.
-    let mut hand = Hand::with_running();
-    hand.ask(STOP);
-    hand.ask(Verb::Pause);
-    let mut effects = hand.see(Observation::Fired(Timer::Grace(0)));
-    effects.extend(hand.see(Observation::Thawed));
-    assert_eq!(effects.iter().filter(|effect| *effect == "answer 3 done").count(), 1, "{effects:?}");
 }
