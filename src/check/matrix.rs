@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::engine::trace::What;
 use crate::engine::{Engine, Local, Passed};
 use crate::model::{
-    Behavior, Command, ContainerSpec, Exit, Freezer, HostFacts, Limits, Look, Name, Outcome, Reaction,
-    Removal, RestartPolicy, Signal, State, StopTimeout, Verb,
+    Behavior, Command, ContainerSpec, ExecSpec, Exit, Freezer, HostFacts, Limits, Look, Name, Outcome,
+    Reaction, Removal, RestartPolicy, Signal, State, StopTimeout, Verb,
 };
 use crate::world::simulated::{Faults, KillFault, RemovalFault, Simulated};
 
@@ -211,7 +211,7 @@ impl Fixture {
             "kill" => Verb::Kill { signal: Signal::KILL },
             "rm" => Verb::Remove(Removal::Gentle),
             "rm -f" => Verb::Remove(Removal::Forced),
-            "exec" => Verb::Exec { command: vec!["exit".into(), "7".into()] },
+            "exec" => Verb::Exec(ExecSpec::of(&["exit".into(), "7".into()])),
             "wait" => Verb::Wait,
             "logs" => Verb::Look(Look::Logs),
             "inspect" => Verb::Look(Look::Inspect),

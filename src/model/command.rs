@@ -1,12 +1,12 @@
 //! What a person can ask of a container, and what the answer can be.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{ContainerSpec, InvalidSignal, Limits, Name, RestartPolicy, Signal, StopTimeout};
+use super::{ContainerSpec, ExecSpec, InvalidSignal, Limits, Name, RestartPolicy, Signal, StopTimeout};
 
 /// A request to one container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,10 +58,7 @@ pub enum Verb {
         limits: Limits,
     },
     /// Run a command inside it.
-    Exec {
-        /// Program and arguments.
-        command: Vec<String>,
-    },
+    Exec(ExecSpec),
     /// Wait for its death; at once if it has no process.
     Wait,
     /// Look at it.
@@ -122,7 +119,7 @@ impl Verb {
             Self::Remove(_) => "remove",
             Self::Rename { .. } => "rename",
             Self::Update { .. } => "update",
-            Self::Exec { .. } => "exec in",
+            Self::Exec(_) => "exec in",
             Self::Wait => "wait for",
             Self::Look(Look::Logs) => "read the logs of",
             Self::Look(Look::Inspect) => "inspect",

@@ -3,10 +3,10 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::life::Life;
-use super::run::{Guest, Length, Run};
+use super::run::{Length, Run};
 use super::timer::DEFAULT_GRACE;
 use super::{
     Action, ContainerSpec, Effect, Effects, Ending, Event, EventKind, Failure, Health, HeldPort, HostFacts,
@@ -15,7 +15,7 @@ use super::{
 };
 
 /// What is remembered of a container whatever its state.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) id: Id,
     pub(super) name: Name,
@@ -51,7 +51,7 @@ pub(super) struct Record {
 }
 
 /// Who ended the last run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum EndedBy {
     Itself,
     Hand,
@@ -165,9 +165,9 @@ impl Cx<'_> {
         if ending.oom == Oom::Struck {
             self.emit(EventKind::Oom);
         }
-        for Guest { asked: ticket, .. } in run.execs.into_values() {
+        for guest in run.execs.into_values() {
             self.emit(EventKind::ExecDie(Signal::KILL.exit_code()));
-            self.reply(ticket, Outcome::Exited(Signal::KILL.exit_code()));
+            self.reply_all(guest.asked.as_slice(), &Outcome::Exited(Signal::KILL.exit_code()));
         }
         self.emit(EventKind::Die(ending.code));
         self.answer_waiters();
@@ -199,7 +199,7 @@ impl Cx<'_> {
 }
 
 /// A container as the model holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Container {
     pub(super) record: Record,
     pub(super) life: Life,

@@ -6,7 +6,8 @@ use core::{fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    ContainerSpec, ExecId, Health, Id, Limits, Name, Outcome, PortBinding, Rule, Signal, State, Ticket, Timer,
+    ContainerSpec, ExecId, ExecSpec, Health, Id, Limits, Name, Outcome, PortBinding, Rule, Signal, State,
+    Ticket, Timer,
 };
 
 /// The effects of one call, in the order in which they have to happen.
@@ -61,8 +62,8 @@ pub enum Action {
     Exec {
         /// Known by this number.
         exec: ExecId,
-        /// Program and arguments.
-        command: Vec<String>,
+        /// This command.
+        spec: ExecSpec,
     },
     /// Ask its health check.
     Probe,

@@ -32,7 +32,7 @@ impl Health {
 }
 
 /// Who probes a run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Monitor {
     check: Box<HealthCheck>,
     failures: u32,
@@ -41,13 +41,13 @@ pub(super) struct Monitor {
 }
 
 /// Whether failures count already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Start {
     Within,
     Over,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Probe {
     Awaited,
     /// Its failure counts, or not, by when it began.
@@ -150,7 +150,7 @@ impl Monitor {
 }
 
 /// What a probe found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Answer {
     /// The check succeeded.
     Good,

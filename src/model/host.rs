@@ -7,7 +7,7 @@ use alloc::{
     vec::Vec,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::container::{Container, Cx, Record};
 use super::life::{Creating, Life, host_went_down};
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// All containers of one host.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Host {
     facts: HostFacts,
     containers: BTreeMap<Id, Container>,
@@ -28,7 +28,7 @@ pub struct Host {
 }
 
 /// A rename that waits for the grant of its new name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Rename {
     asked: Ticket,
     from: Name,
@@ -36,7 +36,7 @@ struct Rename {
 }
 
 /// What people can know of a container.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Status {
     /// Its state.
     pub state: State,

@@ -2,12 +2,12 @@
 
 use alloc::{string::String, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, ExecId, Failure, HeldPort, Timer};
 
 /// Something that happened to one container.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Observation {
     /// The name is ours.
     NameGranted,
@@ -46,7 +46,7 @@ pub enum Observation {
 }
 
 /// Something that happened inside a container, past its PID 1.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Within {
     /// The kernel killed a process for want of memory, and not PID 1.
     OutOfMemory,
@@ -61,7 +61,7 @@ pub enum Within {
 }
 
 /// How a PID 1 ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ending {
     /// Its exit code, or 128 + n for signal n.
     pub code: i32,
@@ -70,7 +70,7 @@ pub struct Ending {
 }
 
 /// Whether the kernel's OOM killer struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Oom {
     /// Memory sufficed.
     None,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Writes the table below as an enum, so that a rule cannot be used without its sentence and source.
 macro_rules! rules {
@@ -95,5 +95,13 @@ impl fmt::Display for Rule {
 impl Serialize for Rule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.id())
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = alloc::string::String::deserialize(deserializer)?;
+        let known = Self::ALL.iter().copied().find(|rule| rule.id() == id);
+        known.ok_or_else(|| de::Error::unknown_variant(&id, &["the identifier of a rule"]))
     }
 }

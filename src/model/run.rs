@@ -1,16 +1,16 @@
 //! One run of a process: what has to be remembered from its start to its end, whatever the container's state meanwhile.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::container::{Cx, EndedBy};
 use super::health::Monitor;
 use super::timer::STEADY_RUN;
-use super::{Action, EventKind, Observation, Oom, Outcome, Signal, Ticket, Timer, Within};
+use super::{Action, EventKind, ExecSpec, Observation, Oom, Outcome, Signal, Ticket, Timer, Within};
 
 /// What is remembered of a run until it ends.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) length: Length,
     pub(super) policy: Policy,
@@ -20,33 +20,42 @@ pub(super) struct Run {
     pub(super) execs: BTreeMap<ExecId, Guest>,
 }
 
-/// A command inside, and who waits for its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+/// A command inside, and who waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Guest {
-    pub(super) asked: Ticket,
+    /// Nobody, once this has been answered.
+    pub(super) asked: Option<Ticket>,
+    waits: WaitsFor,
     place: Place,
 }
 
+/// What the answer to an exec is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum WaitsFor {
+    Beginning,
+    End,
+}
+
 /// How far a command has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Place {
     OnItsWay,
     Inside,
 }
 
 /// The number of a command that runs inside a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ExecId(pub u32);
 
 /// Whether a run was long enough to begin the back-off anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Length {
     Short,
     Steady,
 }
 
 /// Whether the restart policy has a say when this run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Policy {
     Armed,
     /// A person has sent it a signal: what follows is their doing.
@@ -72,13 +81,14 @@ impl Run {
     }
 
     /// Begins to run a command inside; its end is the answer.
-    pub(super) fn exec(mut self, cx: &mut Cx<'_>, asked: Ticket, command: &[String]) -> Self {
+    pub(super) fn exec(mut self, cx: &mut Cx<'_>, asked: Ticket, spec: &ExecSpec) -> Self {
         let exec = ExecId(cx.record.execs);
         cx.record.execs += 1;
         cx.emit(EventKind::ExecCreate);
         cx.emit(EventKind::ExecStart);
-        cx.act(Action::Exec { exec, command: command.to_vec() });
-        self.execs.insert(exec, Guest { asked, place: Place::OnItsWay });
+        cx.act(Action::Exec { exec, spec: spec.clone() });
+        let waits = if spec.detach { WaitsFor::Beginning } else { WaitsFor::End };
+        self.execs.insert(exec, Guest { asked: Some(asked), waits, place: Place::OnItsWay });
         self
     }
 
@@ -89,7 +99,7 @@ impl Run {
 
     /// Who waits for commands inside.
     pub(super) fn tickets(&self) -> Vec<Ticket> {
-        self.execs.values().map(|guest| guest.asked).collect()
+        self.execs.values().filter_map(|guest| guest.asked).collect()
     }
 
     pub(super) fn suspend_health(&mut self, cx: &mut Cx<'_>) {
@@ -121,17 +131,22 @@ impl Run {
             Observation::Within(Within::ExecBegan(exec)) => {
                 if let Some(guest) = self.execs.get_mut(exec) {
                     guest.place = Place::Inside;
+                    if guest.waits == WaitsFor::Beginning
+                        && let Some(ticket) = guest.asked.take()
+                    {
+                        cx.reply(ticket, Outcome::Done);
+                    }
                 }
             }
             Observation::Within(Within::ExecEnded(exec, code)) => {
-                if let Some(Guest { asked: ticket, .. }) = self.execs.remove(exec) {
+                if let Some(guest) = self.execs.remove(exec) {
                     cx.emit(EventKind::ExecDie(*code));
-                    cx.reply(ticket, Outcome::Exited(*code));
+                    cx.reply_all(guest.asked.as_slice(), &Outcome::Exited(*code));
                 }
             }
             Observation::Within(Within::ExecFailed(exec, failure)) => {
-                if let Some(Guest { asked: ticket, .. }) = self.execs.remove(exec) {
-                    cx.reply(ticket, Outcome::Failed(failure.clone()));
+                if let Some(guest) = self.execs.remove(exec) {
+                    cx.reply_all(guest.asked.as_slice(), &Outcome::Failed(failure.clone()));
                 }
             }
             Observation::NameGranted

@@ -57,6 +57,14 @@ pub struct ContainerSpec {
     pub network: NetworkMode,
     /// The health check.
     pub health: Option<HealthCheck>,
+    /// File systems in memory that appear inside.
+    pub tmpfs: Vec<TmpfsMount>,
+    /// What its owner calls it by, beside its name.
+    pub labels: BTreeMap<String, String>,
+    /// What its processes may do.
+    pub privileges: Privileges,
+    /// How its standard streams are connected.
+    pub streams: Streams,
     /// What its process does, for the simulator and for the lab image.
     pub behavior: Behavior,
 }
@@ -84,6 +92,10 @@ impl Default for ContainerSpec {
             read_only: false,
             network: NetworkMode::Bridge,
             health: None,
+            tmpfs: Vec::new(),
+            labels: BTreeMap::new(),
+            privileges: Privileges::default(),
+            streams: Streams::default(),
             behavior: Behavior::default(),
         }
     }
@@ -201,6 +213,61 @@ pub struct VolumeMount {
     pub target: String,
     /// Whether it can be written to.
     pub access: Access,
+}
+
+/// A file system in memory that appears inside, `target[:options]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TmpfsMount {
+    /// An absolute path inside.
+    pub target: String,
+    /// Comma-separated, as for mount(8); Docker's defaults where there are none.
+    pub options: String,
+}
+
+/// What a container's processes may do beyond, or short of, Docker's defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Privileges {
+    /// Capabilities beside the usual ones; `ALL` is every one. Without `CAP_`.
+    pub cap_add: Vec<String>,
+    /// Usual capabilities that it does not get.
+    pub cap_drop: Vec<String>,
+    /// Whether no program inside can give it more, as a setuid program would.
+    pub no_new_privileges: bool,
+}
+
+/// How its standard streams are connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Streams {
+    /// Whether it has a terminal.
+    pub tty: bool,
+    /// Whether its standard input stays open for somebody to write to.
+    pub stdin: bool,
+}
+
+/// A command to be run inside a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ExecSpec {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Environment variables beside the container's.
+    pub env: BTreeMap<String, String>,
+    /// Working directory; the container's if not given.
+    pub workdir: Option<String>,
+    /// `user[:group]`; the container's if not given.
+    pub user: Option<String>,
+    /// Whether nobody waits for its end: then the answer is that it has begun.
+    pub detach: bool,
+    /// Whether it has a terminal.
+    pub tty: bool,
+    /// What its keeper knows its streams by; none if it writes where its container does.
+    pub connection: Option<u32>,
+}
+
+impl ExecSpec {
+    /// A command, and nothing special about it.
+    pub fn of(command: &[String]) -> Self {
+        Self { command: command.to_vec(), ..Self::default() }
+    }
 }
 
 /// What may be done with a volume.

@@ -16,8 +16,8 @@ use super::{
     words::WordError,
 };
 use crate::model::{
-    Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, NetworkMode, PortBinding, Protocol,
-    RestartPolicy, Signal, StopTimeout, VolumeMount,
+    Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, NetworkMode, PortBinding, Privileges, Protocol,
+    RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
 /// A container as declared. The compiler compares these fields with the model's.
@@ -88,6 +88,14 @@ pub(super) struct ContainerForm {
     /// How its health is checked.
     #[serde(with = "Maybe::<HealthForm>", skip_serializing_if = "Option::is_none")]
     health: Option<HealthCheck>,
+    #[serde(skip)]
+    tmpfs: Vec<TmpfsMount>,
+    #[serde(skip)]
+    labels: BTreeMap<String, String>,
+    #[serde(skip)]
+    privileges: Privileges,
+    #[serde(skip)]
+    streams: Streams,
     /// What its process does; idle for ever, without handlers, if not given.
     #[serde(with = "One::<BehaviorForm>", skip_serializing_if = "is_default")]
     behavior: Behavior,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use terrarium::engine::{Engine, Local};
 use terrarium::model::{
-    Behavior, Command, ContainerSpec, Exit, Freezer, HealthCheck, Limits, Name, PortBinding, Protocol,
-    Reaction, Removal, RestartPolicy, Signal, StopTimeout, Ticket, Verb,
+    Behavior, Command, ContainerSpec, ExecSpec, Exit, Freezer, HealthCheck, Limits, Name, PortBinding,
+    Protocol, Reaction, Removal, RestartPolicy, Signal, StopTimeout, Ticket, Verb,
 };
 use terrarium::world::simulated::Simulated;
 
@@ -43,7 +43,7 @@ fn moves() -> impl Strategy<Value = Move> {
         Just(Verb::Rename { to: Name::new("web").unwrap() }),
         Just(Verb::Update { restart: Some(RestartPolicy::Always), limits: Limits::default() }),
         Just(Verb::Update { restart: None, limits: Limits { memory: Some(1 << 20), ..Limits::default() } }),
-        Just(Verb::Exec { command: vec!["sleep".into(), "1".into()] }),
+        Just(Verb::Exec(ExecSpec::of(&["sleep".into(), "1".into()]))),
         Just(Verb::Wait),
     ];
     prop_oneof![

@@ -1,7 +1,7 @@
 //! Remove: what it refuses, auto-remove in all its ends, and a removal that fails half-way.
 
 use terrarium::engine::Engine;
-use terrarium::model::{Freezer, Name, Outcome, Removal, Signal, State, Verb};
+use terrarium::model::{ExecSpec, Freezer, Name, Outcome, Removal, Signal, State, Verb};
 use terrarium::world::simulated::{Faults, RemovalFault};
 
 use crate::story::{ask, holds, host_with};
@@ -154,7 +154,7 @@ fn a_removal_that_fails_half_way_leaves_a_dead_container_that_can_only_be_remove
         Verb::Pause,
         Verb::Unpause,
         Verb::Kill { signal: Signal::KILL },
-        Verb::Exec { command: vec!["true".into()] },
+        Verb::Exec(ExecSpec::of(&["true".into()])),
     ] {
         let answer = ask(&mut engine, "web", verb.clone());
         assert!(matches!(answer, Some(Outcome::Refused(_))), "{verb:?}: {answer:?}");

@@ -1,8 +1,8 @@
 //! What the simulator is too quick for: observations fed by hand, one by one, and the effects in their order.
 
 use terrarium::model::{
-    Action, Command, Effect, Effects, Ending, ExecId, Failure, Host, HostFacts, Id, Name, Observation, Oom,
-    Outcome, Removal, Signal, State, Ticket, Timer, Verb, Within,
+    Action, Command, Effect, Effects, Ending, ExecId, ExecSpec, Failure, Host, HostFacts, Id, Name,
+    Observation, Oom, Outcome, Removal, Signal, State, Ticket, Timer, Verb, Within,
 };
 
 #[test]
@@ -142,7 +142,7 @@ fn what_is_asked_while_a_guest_is_on_its_way_in_waits_until_it_is_there() {
         (Within::ExecFailed(ExecId(0), failure()), Some("answer 2 failed: it went wrong")),
     ] {
         let mut hand = Hand::with_running();
-        hand.ask(Verb::Exec { command: vec!["sleep".into()] });
+        hand.ask(Verb::Exec(ExecSpec::of(&["sleep".into()])));
         assert_eq!(hand.ask(Verb::Pause), NOTHING);
         assert_eq!(hand.ask(Verb::Kill { signal: Signal::KILL }), NOTHING);
         let effects = hand.see(Observation::Within(arrival));

@@ -204,6 +204,7 @@ fn spec() -> impl Strategy<Value = ContainerSpec> {
             network,
             health,
             behavior,
+            ..ContainerSpec::default()
         },
     )
 }

@@ -2,8 +2,8 @@
 
 use super::super::container::Cx;
 use super::super::{
-    Action, Command, EventKind, Limits, Look, Outcome, Reason, Refusal, Removal, RestartPolicy, Signal,
-    State, StopTimeout, Ticket, Verb,
+    Action, Command, EventKind, ExecSpec, Limits, Look, Outcome, Reason, Refusal, Removal, RestartPolicy,
+    Signal, State, StopTimeout, Ticket, Verb,
 };
 use super::Life;
 
@@ -17,7 +17,7 @@ pub(super) enum Change<'a> {
     Restart { timeout: Option<StopTimeout> },
     Kill { signal: Signal },
     Remove(Removal),
-    Exec { command: &'a [alloc::string::String] },
+    Exec(&'a ExecSpec),
 }
 
 impl Life {
@@ -36,7 +36,7 @@ impl Life {
             Verb::Restart { timeout } => Change::Restart { timeout: *timeout },
             Verb::Kill { signal } => Change::Kill { signal: *signal },
             Verb::Remove(how) => Change::Remove(*how),
-            Verb::Exec { command } => Change::Exec { command },
+            Verb::Exec(spec) => Change::Exec(spec),
             Verb::Create(_) | Verb::Rename { .. } => {
                 let name = cx.record.name.clone();
                 return Err(cx.refuse(Reason::NameInUse(name)));

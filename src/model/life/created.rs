@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::{Action, Observation, Outcome, Reason, Refusal, State, Ticket};
@@ -10,13 +10,13 @@ use super::change::Change;
 use super::starting::{Announce, Starting};
 use super::{Life, Removing};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Created {
     init: Init,
 }
 
 /// The parked process; a failed start loses it, and the next start makes a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Init {
     Parked,
     Lost,
@@ -45,7 +45,7 @@ impl Created {
                 Ok(Life::Created(self.clone()))
             }
             Change::Remove(_) => Ok(Removing::without_process(cx, ticket, State::Created)),
-            Change::Pause | Change::Kill { .. } | Change::Exec { .. } => Err(cx.refuse(Reason::NotRunning)),
+            Change::Pause | Change::Kill { .. } | Change::Exec(_) => Err(cx.refuse(Reason::NotRunning)),
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),
         }
     }

@@ -2,19 +2,19 @@
 
 use alloc::{vec, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::{Action, EventKind, Observation, Outcome, Reason, Refusal, Rule, State, Ticket};
 use super::{Created, Life};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Creating {
     asked: Ticket,
     waits_for: WaitsFor,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum WaitsFor {
     Name,
     Process,

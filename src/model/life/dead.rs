@@ -1,13 +1,13 @@
 //! Dead: taking it apart failed half-way, and can only be tried again.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::{Observation, Outcome, Reason, Refusal, State, Ticket};
 use super::change::Change;
 use super::{Life, Removing};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Dead;
 
 impl Dead {
@@ -29,7 +29,7 @@ impl Dead {
                 Ok(Self::rest())
             }
             Change::Start | Change::Restart { .. } => Err(cx.refuse(Reason::MarkedForRemoval)),
-            Change::Pause | Change::Kill { .. } | Change::Exec { .. } => Err(cx.refuse(Reason::NotRunning)),
+            Change::Pause | Change::Kill { .. } | Change::Exec(_) => Err(cx.refuse(Reason::NotRunning)),
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),
         }
     }

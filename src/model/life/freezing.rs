@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
@@ -10,7 +10,7 @@ use super::super::{Ending, EventKind, Failure, Observation, Outcome, Rule, State
 use super::restarting::after_death;
 use super::{Life, Paused, Running};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Freezing {
     asked: Ticket,
     run: Run,

@@ -2,7 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
@@ -14,7 +14,7 @@ use super::restarting::after_death;
 use super::stopping::unanswered;
 use super::{Life, Paused, Running};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Killing {
     killers: Vec<Ticket>,
     from: State,
@@ -22,7 +22,7 @@ pub(in super::super) struct Killing {
     attempt: Attempt,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Attempt {
     First,
     Second,

@@ -24,7 +24,7 @@ mod stopping;
 mod thawing;
 mod wake;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(super) use created::Created;
 pub(super) use creating::Creating;
@@ -49,7 +49,7 @@ use super::{Observation, State};
 pub(super) const UNKNOWN_FAILURE: i32 = 128;
 
 /// Where a container is, and what only matters there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Life {
     Creating(Creating),
     Created(Created),

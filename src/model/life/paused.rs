@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
@@ -14,7 +14,7 @@ use super::restarting::after_death;
 use super::stopping::{Stopping, Then};
 use super::{Killing, Life, Removing, Thawing};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Paused {
     run: Run,
 }
@@ -45,7 +45,7 @@ impl Paused {
             Change::Remove(Removal::Forced) => {
                 Ok(Removing::with_process(cx, ticket, State::Paused, self.run.clone()))
             }
-            Change::Remove(Removal::Gentle) | Change::Start | Change::Exec { .. } => {
+            Change::Remove(Removal::Gentle) | Change::Start | Change::Exec(_) => {
                 Err(cx.refuse(Reason::Paused))
             }
             Change::Pause => Err(cx.refuse(Reason::AlreadyPaused)),

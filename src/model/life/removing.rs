@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
@@ -16,7 +16,7 @@ use super::killing::send_sigkill;
 use super::stopping::{Stop, Then, unanswered};
 use super::{Dead, Life, Running};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Removing {
     /// Who asked for it; nobody, when it removes itself.
     asked: Option<Ticket>,
@@ -26,7 +26,7 @@ pub(in super::super) struct Removing {
     waits_for: WaitsFor,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum WaitsFor {
     FirstKill(Run),
     SecondKill(Run),
@@ -100,7 +100,7 @@ impl Removing {
                 Ok(Life::Removing(self.clone()))
             }
             Change::Start | Change::Restart { .. } => Err(cx.refuse(Reason::MarkedForRemoval)),
-            Change::Pause | Change::Kill { .. } | Change::Exec { .. } => Err(cx.refuse(Reason::NotRunning)),
+            Change::Pause | Change::Kill { .. } | Change::Exec(_) => Err(cx.refuse(Reason::NotRunning)),
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),
             Change::Remove(_) => Err(cx.refuse(Reason::RemovalInProgress)),
         }

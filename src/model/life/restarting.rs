@@ -3,7 +3,7 @@
 use alloc::vec;
 use core::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::{Cx, EndedBy, Record};
 use super::super::run::{Length, Policy, Run};
@@ -16,7 +16,7 @@ use super::change::Change;
 use super::starting::{Announce, Starting};
 use super::{Life, Removing, Stopped};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Restarting;
 
 /// A process has ended that nobody asked to stop: the restart policy decides what comes next.
@@ -89,7 +89,7 @@ impl Restarting {
                 cx.answer_waiters();
                 Ok(Removing::without_process(cx, ticket, State::Restarting))
             }
-            Change::Remove(Removal::Gentle) | Change::Pause | Change::Exec { .. } => {
+            Change::Remove(Removal::Gentle) | Change::Pause | Change::Exec(_) => {
                 Err(cx.refuse(Reason::Restarting))
             }
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),

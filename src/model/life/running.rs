@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
@@ -14,7 +14,7 @@ use super::restarting::after_death;
 use super::stopping::{Stopping, Then};
 use super::{Freezing, Killing, Life, Removing};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Running {
     run: Run,
 }
@@ -39,7 +39,7 @@ impl Running {
                 cx.act(Action::Freeze);
                 Ok(Freezing::begin(ticket, self.run.clone()))
             }
-            Change::Exec { command } => Ok(Self::go_on(self.run.clone().exec(cx, ticket, command))),
+            Change::Exec(spec) => Ok(Self::go_on(self.run.clone().exec(cx, ticket, spec))),
             Change::Stop { timeout } => {
                 Ok(Stopping::begin(cx, ticket, timeout, Then::StayStopped, self.run.clone()))
             }

@@ -2,14 +2,14 @@
 
 use alloc::{vec, vec::Vec};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
 use super::super::{Action, Ending, EventKind, Failure, Observation, Outcome, Rule, State, Ticket};
 use super::{Created, Life, Removing, Running, Stopped};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Starting {
     /// Nobody, when the restart policy starts it; several, when as many restarts meet.
     asked: Vec<Ticket>,
@@ -19,14 +19,14 @@ pub(in super::super) struct Starting {
 }
 
 /// Which events tell of the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Announce {
     Start,
     /// `start`, then `restart`.
     Restart,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum WaitsFor {
     /// Its host ports; then for a process, or for the program of the one that is parked.
     Ports(Init),
@@ -35,7 +35,7 @@ enum WaitsFor {
 }
 
 /// Whether a process is parked already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Init {
     Parked,
     None,

@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::{Observation, Outcome, Reason, Refusal, State, Ticket};
@@ -10,7 +10,7 @@ use super::change::Change;
 use super::starting::{Announce, Starting};
 use super::{Life, Removing};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Stopped;
 
 impl Stopped {
@@ -33,7 +33,7 @@ impl Stopped {
                 Ok(Self::rest())
             }
             Change::Remove(_) => Ok(Removing::without_process(cx, ticket, State::Stopped)),
-            Change::Pause | Change::Kill { .. } | Change::Exec { .. } => Err(cx.refuse(Reason::NotRunning)),
+            Change::Pause | Change::Kill { .. } | Change::Exec(_) => Err(cx.refuse(Reason::NotRunning)),
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),
         }
     }

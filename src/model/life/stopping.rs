@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
@@ -16,7 +16,7 @@ use super::change::Change;
 use super::starting::{Announce, Starting};
 use super::{Life, Removing, Running, Stopped};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Stopping {
     run: Run,
     /// Each request to stop or restart, in the order in which they came: each has its own grace period and its own event.
@@ -28,20 +28,20 @@ pub(in super::super) struct Stopping {
 }
 
 /// A request that waits for the death.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Stop {
     pub(super) asked: Ticket,
     pub(super) then: Then,
 }
 
 /// What a request wants after the death.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Then {
     StayStopped,
     StartAgain,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum WaitsFor {
     /// The process, to end by itself.
     Process,
@@ -51,7 +51,7 @@ enum WaitsFor {
     SecondKill,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Freezer {
     Thawed,
     /// Thawing is under way and is to be told.
@@ -119,15 +119,15 @@ impl Stopping {
         change: Change<'_>,
     ) -> Result<Life, Refusal> {
         match change {
-            Change::Start | Change::Exec { .. } if self.is_frozen() => Err(cx.refuse(Reason::Paused)),
+            Change::Start | Change::Exec(_) if self.is_frozen() => Err(cx.refuse(Reason::Paused)),
             Change::Start => {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Life::Stopping(self.clone()))
             }
             Change::Stop { timeout } => Ok(self.clone().stop(cx, ticket, timeout, Then::StayStopped)),
             Change::Restart { timeout } => Ok(self.clone().stop(cx, ticket, timeout, Then::StartAgain)),
-            Change::Exec { command } => {
-                Ok(Life::Stopping(Self { run: self.run.clone().exec(cx, ticket, command), ..self.clone() }))
+            Change::Exec(spec) => {
+                Ok(Life::Stopping(Self { run: self.run.clone().exec(cx, ticket, spec), ..self.clone() }))
             }
             Change::Kill { signal } => Ok(self.clone().kill(cx, ticket, signal)),
             Change::Pause => self.pause(cx, ticket),

@@ -6,7 +6,7 @@ use super::stage::Stage;
 use crate::engine::Engine;
 use crate::engine::trace::{Happening, StepOutcome, What};
 use crate::model::{
-    Command, EventKind, Limits, Name, Outcome, Refusal, Removal, Signal, State, Ticket, Verb,
+    Command, EventKind, ExecSpec, Limits, Name, Outcome, Refusal, Removal, Signal, State, Ticket, Verb,
 };
 use crate::scenario::{Action, AskedSignal, Crash};
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};
@@ -219,7 +219,7 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
         Action::Remove(remove) => {
             ask(Verb::Remove(if remove.force { Removal::Forced } else { Removal::Gentle }))
         }
-        Action::Exec(exec) => ask(Verb::Exec { command: exec.command.clone() }),
+        Action::Exec(exec) => ask(Verb::Exec(ExecSpec::of(&exec.command))),
         Action::Rename(rename) => ask(Verb::Rename { to: rename.to.clone() }),
         Action::Update(update) => {
             let limits = Limits { memory: update.memory, cpus: update.cpus, pids: update.pids };

@@ -10,7 +10,7 @@ use super::timers::Due;
 use super::watch::Source;
 use super::{Linux, failure};
 use crate::lab;
-use crate::model::{Answer, ExecId, Failure, Id, LAB_IMAGE, Observation, Within};
+use crate::model::{Answer, ExecId, ExecSpec, Failure, Id, LAB_IMAGE, Observation, Within};
 use crate::runtime::{Exec, ExecOptions, ExecProgress, ExitStatus, Stdio};
 use crate::world::World;
 
@@ -35,7 +35,7 @@ const ARRIVAL_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Linux {
     /// Brings a process in; what becomes of it is told by its channel and then by its pidfd.
-    pub(super) fn bring_in(&mut self, id: Id, guest: Guest, args: Vec<String>) {
+    pub(super) fn bring_in(&mut self, id: Id, guest: Guest, spec: &ExecSpec) {
         let Some(cell) = self.cells.get(&id) else { return };
         let output = match guest {
             Guest::Command(_) => self.house.log(id).as_deref().and_then(append_to),
@@ -44,8 +44,14 @@ impl Linux {
         let error = output.as_ref().and_then(|output| output.try_clone().ok());
         let stdio = Stdio { input: None, output: output.map(Into::into), error: error.map(Into::into) };
         match cell.container().exec(ExecOptions {
-            args,
-            env: vec![NOT_AWAITED.into()],
+            args: spec.command.clone(),
+            env: spec
+                .env
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .chain([NOT_AWAITED.into()])
+                .collect(),
+            cwd: spec.workdir.as_ref().map(Into::into),
             stdio,
             ..ExecOptions::default()
         }) {
@@ -68,7 +74,7 @@ impl Linux {
         let test = spec.health.as_ref().map(|check| check.test.as_slice()).unwrap_or_default();
         let args =
             if acted_out { lab::HEALTH.map(String::from).to_vec() } else { lab::without_form(test).to_vec() };
-        self.bring_in(id, Guest::Probe, args);
+        self.bring_in(id, Guest::Probe, &ExecSpec::of(&args));
     }
 
     /// A probe whose answer nobody waits for any more: dropping it ends it.

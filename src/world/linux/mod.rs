@@ -399,7 +399,7 @@ impl World for Linux {
             Action::Prepare { spec, name, run } => self.prepare(id, name, spec, *run),
             Action::ClaimPorts(wanted) => self.claim_ports(id, wanted),
             Action::Execute => self.execute(id),
-            Action::Exec { exec, command } => self.bring_in(id, Guest::Command(*exec), command.clone()),
+            Action::Exec { exec, spec } => self.bring_in(id, Guest::Command(*exec), spec),
             Action::Probe => self.probe(id),
             Action::StopProbe => self.stop_probe(id),
             Action::Limit(limits) => self.limit(id, *limits),

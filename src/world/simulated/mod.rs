@@ -364,7 +364,7 @@ impl World for Simulated {
             Action::Prepare { spec, name, run } => self.prepare(id, name, spec, *run),
             Action::ClaimPorts(wanted) => self.claim_ports(id, wanted),
             Action::Execute => self.execute(id),
-            Action::Exec { exec, command } => self.exec(id, *exec, command),
+            Action::Exec { exec, spec } => self.exec(id, *exec, &spec.command),
             Action::Probe => self.probe(id),
             Action::StopProbe => {}
             Action::Limit(limits) => {
