@@ -3,9 +3,9 @@
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
 use thiserror::Error;
 
-use super::house::Place;
+use super::premises::Place;
 use crate::model::{ContainerSpec, LAB_IMAGE, Name, NetworkMode, Protocol};
-use crate::runtime::{Bundle, Cgroups, Controller, Durability, Isolation, Root, default_spec};
+use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
 /// A container that this version cannot bring to life on a kernel.
 #[derive(Debug, Error)]
@@ -51,13 +51,7 @@ pub(super) fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Res
 const CPU_PERIOD: u64 = 100_000;
 
 /// The bundle of one run.
-pub(super) fn of(
-    place: Place<'_>,
-    name: &Name,
-    spec: &ContainerSpec,
-    run: u32,
-    isolation: Isolation,
-) -> Bundle {
+pub(super) fn of(place: &Place, name: &Name, spec: &ContainerSpec, run: u32, isolation: Isolation) -> Bundle {
     let mut oci = default_spec(isolation);
     oci.set_hostname(Some(spec.hostname.clone().unwrap_or_else(|| name.to_string())));
     if let Some(process) = oci.process_mut() {
@@ -79,12 +73,11 @@ pub(super) fn of(
     Bundle {
         spec: oci,
         root: Root::Layers {
-            lower: vec![place.image()],
-            upper: place.upper(),
-            work: place.work(),
-            merged: place.merged(),
-            // A replay's layers go with it: nothing of them has to survive.
-            durability: Durability::Volatile,
+            lower: vec![place.lab.clone()],
+            upper: place.upper.clone(),
+            work: place.work.clone(),
+            merged: place.merged.clone(),
+            durability: place.durability,
         },
     }
 }

@@ -1,6 +1,5 @@
 //! One container on this host: what the runtime holds of it, and what is being waited for.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use nix::unistd::pipe2;
 use thiserror::Error;
 
 use super::bundle;
-use super::house::Place;
+use super::premises::Place;
 use crate::model::{ContainerSpec, LAB_IMAGE, Name, Resources};
 use crate::runtime::{
     self, Cgroups, Container, ControlError, CreateError, CreateOptions, DeleteError, Isolation, Stdio,
@@ -41,8 +40,8 @@ pub(super) enum CellError {
     Control(#[from] ControlError),
     #[error(transparent)]
     Delete(#[from] DeleteError),
-    #[error("cannot open {what}: {source}")]
-    Open { what: String, source: io::Error },
+    #[error("cannot open {what} for it: {source} (are too many files open?)")]
+    Open { what: &'static str, source: io::Error },
     #[error(
         "it was killed and has not ended within {DEATH_DEADLINE:?} (it hangs in the kernel: look at it with ps)"
     )]
@@ -52,32 +51,22 @@ pub(super) enum CellError {
 impl Cell {
     /// Makes a container up to its parked process, which reports later.
     pub(super) fn make(
-        place: Place<'_>,
+        place: &Place,
+        stdio: Stdio,
         name: &Name,
         spec: &ContainerSpec,
         run: u32,
         isolation: Isolation,
         cgroups: &Cgroups,
     ) -> Result<Self, CellError> {
-        let (log, cgroup) = (place.log(), place.cgroup());
-        let output = OpenOptions::new().append(true).create(true).open(&log);
-        let output = output.map_err(|source| CellError::Open { what: log.display().to_string(), source })?;
-        let error = output
-            .try_clone()
-            .map_err(|source| CellError::Open { what: log.display().to_string(), source })?;
         let (ready, preserve_fds) = if spec.image == LAB_IMAGE {
             let (ready, far_end) = pipe2(OFlag::O_CLOEXEC)
-                .map_err(|errno| CellError::Open { what: "a pipe".into(), source: errno.into() })?;
+                .map_err(|errno| CellError::Open { what: "a pipe", source: errno.into() })?;
             (Some(ready), vec![far_end])
         } else {
             (None, Vec::new())
         };
-        let options = CreateOptions {
-            cgroup,
-            stdio: Stdio { input: None, output: Some(output.into()), error: Some(error.into()) },
-            preserve_fds,
-            stall: stall(),
-        };
+        let options = CreateOptions { cgroup: place.cgroup.clone(), stdio, preserve_fds, stall: stall() };
         let container = runtime::create(&bundle::of(place, name, spec, run, isolation), cgroups, options)?;
         Ok(Self { container, spec: spec.clone(), ready, oom_kills: 0, freezing_until: None })
     }

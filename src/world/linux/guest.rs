@@ -1,8 +1,6 @@
 //! Processes that are brought into a container: commands that somebody runs inside, and probes of its health.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::path::Path;
 use std::time::Duration;
 
 use super::cell::Cell;
@@ -37,12 +35,13 @@ impl Linux {
     /// Brings a process in; what becomes of it is told by its channel and then by its pidfd.
     pub(super) fn bring_in(&mut self, id: Id, guest: Guest, spec: &ExecSpec) {
         let Some(cell) = self.cells.get(&id) else { return };
-        let output = match guest {
-            Guest::Command(_) => self.house.log(id).as_deref().and_then(append_to),
-            Guest::Probe => None,
+        let stdio = match guest {
+            Guest::Command(_) => match self.premises.guest_stdio(id, spec) {
+                Ok(stdio) => stdio,
+                Err(error) => return self.guest_failed(id, guest, failure(None, &error)),
+            },
+            Guest::Probe => Stdio::default(),
         };
-        let error = output.as_ref().and_then(|output| output.try_clone().ok());
-        let stdio = Stdio { input: None, output: output.map(Into::into), error: error.map(Into::into) };
         match cell.container().exec(ExecOptions {
             args: spec.command.clone(),
             env: spec
@@ -173,8 +172,4 @@ impl Linux {
             }),
         );
     }
-}
-
-fn append_to(log: &Path) -> Option<std::fs::File> {
-    OpenOptions::new().append(true).create(true).open(log).ok()
 }

@@ -3,8 +3,10 @@
 //! A run that was killed leaves its directory (and, where there are cgroups, an empty cgroup) behind. Whoever comes next finds
 //! the lock free and clears both; a run that lives holds its lock and is left alone.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +15,9 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 use tracing::warn;
 
-use crate::model::Id;
-use crate::runtime::{CgroupError, Cgroups, clear_work};
+use super::premises::{Claimed, Place, Premises};
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
+use crate::runtime::{CgroupError, Cgroups, Durability, Stdio, clear_work};
 
 /// One run's directory.
 pub(super) struct House {
@@ -22,15 +25,9 @@ pub(super) struct House {
     path: PathBuf,
     cgroup: PathBuf,
     cgroups: Cgroups,
+    names: BTreeMap<Name, Id>,
     /// Held as long as the run lives.
     _lock: Flock<File>,
-}
-
-/// A container's part of it.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    house: &'a House,
-    id: Id,
 }
 
 /// Why there is no place for a container's files.
@@ -69,7 +66,7 @@ impl House {
         let own = lock(&path.join("lock"), FlockArg::LockExclusiveNonblock)?;
         drop(door);
         let cgroup = PathBuf::from(path.file_name().unwrap_or_default());
-        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), _lock: own })
+        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), names: BTreeMap::new(), _lock: own })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -88,47 +85,12 @@ impl House {
         Ok(path)
     }
 
-    /// A container's place; made when it is first asked for.
-    pub(super) fn place(&self, id: Id) -> Result<Place<'_>, HouseError> {
-        let place = Place { house: self, id };
-        for path in [place.directory(), place.upper(), place.work(), place.merged()] {
-            match fs::create_dir(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(HouseError::Files { action: "make", path, source: error });
-                }
-                _ => {}
-            }
-        }
-        Ok(place)
+    fn directory(&self, id: Id) -> PathBuf {
+        self.path.join(id.0.to_string())
     }
 
-    /// Deletes a container's place. Fine if there is none.
-    pub(super) fn remove(&self, id: Id) -> Result<(), HouseError> {
-        remove_place(&Place { house: self, id }.directory())
-    }
-
-    /// Where what a container writes is kept; none if it has no place.
-    pub(super) fn log(&self, id: Id) -> Option<PathBuf> {
-        let place = Place { house: self, id };
-        place.directory().exists().then(|| place.log())
-    }
-
-    pub(super) fn output(&self, id: Id) -> String {
-        let log = fs::read(Place { house: self, id }.log()).unwrap_or_default();
-        String::from_utf8_lossy(&log).into_owned()
-    }
-
-    /// Bytes in the files of a container's writable layer.
-    pub(super) fn layer_bytes(&self, id: Id) -> Option<u64> {
-        let upper = Place { house: self, id }.upper();
-        if upper.exists() { bytes_in(&upper).ok() } else { Some(0) }
-    }
-
-    /// Moves out, and looks at the host for anything that is still there.
-    pub(super) fn close(&self, cgroups: &Cgroups) -> Vec<String> {
-        let mut left = look_around(&self.path, &cgroups.remains(&self.cgroup));
-        left.extend(self.leave().err().map(|error| error.to_string()));
-        left
+    fn log(&self, id: Id) -> PathBuf {
+        self.directory(id).join("log")
     }
 
     /// The last to leave takes the common directory along, unless it is one that the user has chosen.
@@ -151,33 +113,64 @@ impl Drop for House {
     }
 }
 
-impl Place<'_> {
-    fn directory(&self) -> PathBuf {
-        self.house.path.join(self.id.0.to_string())
+impl Premises for House {
+    fn place(&mut self, id: Id) -> Result<Place, Failure> {
+        let directory = self.directory(id);
+        let inside = |name| directory.join(name);
+        let (upper, work, merged) = (inside("upper"), inside("work"), inside("merged"));
+        for path in [&directory, &upper, &work, &merged] {
+            match fs::create_dir(path) {
+                Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed(&files("make", path)(source)));
+                }
+                _ => {}
+            }
+        }
+        // A replay's layers go with it: nothing of them has to survive.
+        let (lab, cgroup) = (self.path.join("lab"), self.cgroup.join(id.0.to_string()));
+        Ok(Place { lab, upper, work, merged, cgroup, durability: Durability::Volatile })
     }
 
-    pub(super) fn image(&self) -> PathBuf {
-        self.house.path.join("lab")
+    fn remove(&mut self, id: Id) -> Result<(), Failure> {
+        remove_place(&self.directory(id)).map_err(|error| failed(&error))
     }
 
-    pub(super) fn upper(&self) -> PathBuf {
-        self.directory().join("upper")
+    fn claim(&mut self, id: Id, name: &Name) -> Result<Claimed, Failure> {
+        let owner = *self.names.entry(name.clone()).or_insert(id);
+        Ok(if owner == id { Claimed::Granted } else { Claimed::Denied })
     }
 
-    pub(super) fn work(&self) -> PathBuf {
-        self.directory().join("work")
+    fn release(&mut self, id: Id, name: &Name) {
+        if self.names.get(name) == Some(&id) {
+            self.names.remove(name);
+        }
     }
 
-    pub(super) fn merged(&self) -> PathBuf {
-        self.directory().join("merged")
+    fn stdio(&mut self, id: Id, _: &ContainerSpec) -> io::Result<Stdio> {
+        let log = OpenOptions::new().append(true).create(true).open(self.log(id))?;
+        Ok(Stdio { input: None, error: Some(log.try_clone()?.into()), output: Some(log.into()) })
     }
 
-    pub(super) fn log(&self) -> PathBuf {
-        self.directory().join("log")
+    fn guest_stdio(&mut self, id: Id, _: &ExecSpec) -> io::Result<Stdio> {
+        self.stdio(id, &ContainerSpec::default())
     }
 
-    pub(super) fn cgroup(&self) -> PathBuf {
-        self.house.cgroup.join(self.id.0.to_string())
+    /// A scenario has nobody to sit at it.
+    fn terminal(&mut self, _: Id, _: Option<u32>, _: OwnedFd) {}
+
+    fn output(&mut self, id: Id) -> String {
+        String::from_utf8_lossy(&fs::read(self.log(id)).unwrap_or_default()).into_owned()
+    }
+
+    fn layer_bytes(&mut self, id: Id) -> Option<u64> {
+        let upper = self.directory(id).join("upper");
+        if upper.exists() { bytes_in(&upper).ok() } else { Some(0) }
+    }
+
+    fn close(&mut self, cgroups: &Cgroups) -> Vec<String> {
+        let mut left = look_around(&self.path, &cgroups.remains(&self.cgroup));
+        left.extend(self.leave().err().map(|error| error.to_string()));
+        left
     }
 }
 
@@ -338,4 +331,8 @@ fn look_around(house: &Path, cgroups: &[PathBuf]) -> Vec<String> {
 
 fn files<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> HouseError + 'a {
     move |source| HouseError::Files { action, path: path.into(), source }
+}
+
+fn failed(error: &HouseError) -> Failure {
+    Failure { code: None, message: error.to_string() }
 }

@@ -9,12 +9,13 @@ mod cell;
 mod guest;
 mod house;
 mod ports;
+pub mod premises;
 mod request;
 mod timers;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use self::cell::{Cell, CellError};
 use self::guest::{Guest, Guests};
 use self::house::{House, HouseError};
 use self::ports::Ports;
+use self::premises::{Claimed, Premises};
 use self::request::Clients;
 use self::timers::Timers;
 use self::watch::{EVERYBODY, Source, Watch};
@@ -56,12 +58,11 @@ pub struct Linux {
     clients: Clients,
     ports: Ports,
     seen: VecDeque<(Id, Observation)>,
-    names: BTreeMap<Name, Id>,
     // Before the cells: a container's end waits for everybody inside.
     guests: Guests,
     cells: BTreeMap<Id, Cell>,
-    // Last, so that it goes when nothing lives in it any more.
-    house: House,
+    // Last, so that they go when nothing lives there any more.
+    premises: Box<dyn Premises>,
 }
 
 /// Why containers cannot live here.
@@ -102,33 +103,47 @@ impl Linux {
         for (name, spec) in specs {
             bundle::check(name, spec, &cgroups)?;
         }
-        let isolation = if nix::unistd::geteuid().is_root() { Isolation::Root } else { Isolation::Rootless };
         let house = House::open(root, &cgroups)?;
-        let found = runtime::probe(isolation, house.path(), house.probe_cgroup())?;
+        let found = runtime::probe(isolation(), house.path(), house.probe_cgroup())?;
         crate::lab::image::assemble(&house.image()?)?;
-        let freezer = match cgroups.freezer() {
-            runtime::Freezer::CgroupV2 => Freezer::CgroupV2,
-            runtime::Freezer::CgroupV1 => Freezer::CgroupV1,
-            runtime::Freezer::Signals => Freezer::Signals,
-        };
+        let (namespaces, mounts) = (found.namespaces as u64, found.mounts as u64);
+        let facts = HostFacts { freezer: freezer_of(&cgroups), namespaces, mounts };
+        Ok(Self::on(Box::new(house), cgroups, facts)?)
+    }
+
+    /// A place for containers that `premises` keeps, on a host that is known already.
+    pub fn on(premises: Box<dyn Premises>, cgroups: Cgroups, facts: HostFacts) -> std::io::Result<Self> {
         let (mut watch, clients) = (Watch::new()?, Clients::new()?);
         watch.add(EVERYBODY, Source::Requests, clients.descriptor());
-        let (namespaces, mounts) = (found.namespaces as u64, found.mounts as u64);
         Ok(Self {
             began: Instant::now(),
-            facts: HostFacts { freezer, namespaces, mounts },
+            facts,
             cgroups,
-            isolation,
+            isolation: isolation(),
             watch,
             timers: Timers::default(),
             clients,
             ports: Ports::default(),
             seen: VecDeque::new(),
-            names: BTreeMap::new(),
             guests: Guests::new(),
             cells: BTreeMap::new(),
-            house,
+            premises,
         })
+    }
+
+    /// Becomes readable when [`World::next`] has something to hear, timers excepted.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.watch.descriptor()
+    }
+
+    /// When the next timer is due; at once, if something has been seen already.
+    pub fn next_due(&self) -> Option<Duration> {
+        if self.seen.is_empty() { self.timers.next() } else { Some(Duration::ZERO) }
+    }
+
+    /// PID 1 of a container, as this process numbers it.
+    pub fn pid(&self, id: Id) -> Option<i32> {
+        self.cells.get(&id).map(|cell| cell.container().pid().as_raw())
     }
 
     fn see(&mut self, id: Id, observation: Observation) {
@@ -137,11 +152,15 @@ impl Linux {
     }
 
     fn prepare(&mut self, id: Id, name: &Name, spec: &ContainerSpec, run: u32) {
-        let place = match self.house.place(id) {
+        let place = match self.premises.place(id) {
             Ok(place) => place,
+            Err(failure) => return self.see(id, Observation::PrepareFailed(failure)),
+        };
+        let stdio = match self.premises.stdio(id, spec) {
+            Ok(stdio) => stdio,
             Err(error) => return self.see(id, Observation::PrepareFailed(failure(None, &error))),
         };
-        match Cell::make(place, name, spec, run, self.isolation, &self.cgroups) {
+        match Cell::make(&place, stdio, name, spec, run, self.isolation, &self.cgroups) {
             Ok(cell) => {
                 self.watch.add(id, Source::Death, cell.container().pidfd());
                 if let Some(events) = cell.container().oom_event_fd() {
@@ -251,12 +270,12 @@ impl Linux {
 
     fn remove(&mut self, id: Id) {
         self.timers.forget(id);
-        let removed = self.house.remove(id);
+        let removed = self.premises.remove(id);
         self.see(
             id,
             match removed {
                 Ok(()) => Observation::Removed,
-                Err(error) => Observation::RemoveFailed(error.to_string()),
+                Err(failure) => Observation::RemoveFailed(failure.message),
             },
         );
     }
@@ -388,14 +407,17 @@ impl World for Linux {
         debug!(container = id.0, ?action);
         match action {
             Action::ClaimName(name) => {
-                let owner = *self.names.entry(name.clone()).or_insert(id);
-                self.see(id, if owner == id { Observation::NameGranted } else { Observation::NameDenied });
+                let claimed = self.premises.claim(id, name).unwrap_or_else(|failure| {
+                    warn!(container = id.0, %failure, "cannot claim its name");
+                    Claimed::Denied
+                });
+                let seen = match claimed {
+                    Claimed::Granted => Observation::NameGranted,
+                    Claimed::Denied => Observation::NameDenied,
+                };
+                self.see(id, seen);
             }
-            Action::ReleaseName(name) => {
-                if self.names.get(name) == Some(&id) {
-                    self.names.remove(name);
-                }
-            }
+            Action::ReleaseName(name) => self.premises.release(id, name),
             Action::Prepare { spec, name, run } => self.prepare(id, name, spec, *run),
             Action::ClaimPorts(wanted) => self.claim_ports(id, wanted),
             Action::Execute => self.execute(id),
@@ -458,7 +480,7 @@ impl World for Linux {
     }
 
     fn resources(&mut self, id: Id) -> Resources {
-        let layer_bytes = self.house.layer_bytes(id);
+        let layer_bytes = self.premises.layer_bytes(id);
         match self.cells.get(&id) {
             Some(cell) => Resources { layer_bytes, ports: self.ports.shown(id), ..cell.resources() },
             None => Resources { layer_bytes, ..Resources::zero() },
@@ -466,7 +488,7 @@ impl World for Linux {
     }
 
     fn output(&mut self, id: Id) -> String {
-        self.house.output(id)
+        self.premises.output(id)
     }
 
     fn left_behind(&mut self) -> Vec<String> {
@@ -474,7 +496,20 @@ impl World for Linux {
         for id in ids {
             self.discard(id);
         }
-        self.house.close(&self.cgroups)
+        self.premises.close(&self.cgroups)
+    }
+}
+
+fn isolation() -> Isolation {
+    if nix::unistd::geteuid().is_root() { Isolation::Root } else { Isolation::Rootless }
+}
+
+/// The model's word for how these cgroups freeze.
+pub fn freezer_of(cgroups: &Cgroups) -> Freezer {
+    match cgroups.freezer() {
+        runtime::Freezer::CgroupV2 => Freezer::CgroupV2,
+        runtime::Freezer::CgroupV1 => Freezer::CgroupV1,
+        runtime::Freezer::Signals => Freezer::Signals,
     }
 }
 

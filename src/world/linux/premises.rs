@@ -1,0 +1,70 @@
+//! What the world needs of whoever keeps containers: a place for their files, their names, and where their output goes.
+//!
+//! A replay keeps everything in a directory of its own that goes away with it (`house`); a keeper keeps one container that
+//! outlives its command.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
+use crate::runtime::{Cgroups, Durability, Stdio};
+
+/// Where containers are kept.
+pub trait Premises {
+    /// A container's place; made when it is first asked for.
+    fn place(&mut self, id: Id) -> Result<Place, Failure>;
+
+    /// Deletes a container's place. Fine if there is none.
+    fn remove(&mut self, id: Id) -> Result<(), Failure>;
+
+    /// Makes a name this container's, if nobody else has it.
+    fn claim(&mut self, id: Id, name: &Name) -> Result<Claimed, Failure>;
+
+    /// Gives a name back. Fine if it is not this container's.
+    fn release(&mut self, id: Id, name: &Name);
+
+    /// What a container's own process reads and writes; of a terminal it gets, nothing is asked.
+    fn stdio(&mut self, id: Id, spec: &ContainerSpec) -> io::Result<Stdio>;
+
+    /// What a command reads and writes that is brought into a container.
+    fn guest_stdio(&mut self, id: Id, exec: &ExecSpec) -> io::Result<Stdio>;
+
+    /// The other end of a terminal: the container's own, or that of the command with this connection.
+    fn terminal(&mut self, id: Id, connection: Option<u32>, master: OwnedFd);
+
+    /// What its process has written to standard output.
+    fn output(&mut self, id: Id) -> String;
+
+    /// Bytes in the files of a container's writable layer, if they can be counted.
+    fn layer_bytes(&mut self, id: Id) -> Option<u64>;
+
+    /// Moves out, and looks at the host for anything that is still there.
+    fn close(&mut self, cgroups: &Cgroups) -> Vec<String>;
+}
+
+/// Where a container's files lie, on the host.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The built-in image, unpacked.
+    pub lab: PathBuf,
+    /// The writable layer.
+    pub upper: PathBuf,
+    /// What overlayfs needs beside it.
+    pub work: PathBuf,
+    /// An empty directory to mount on.
+    pub merged: PathBuf,
+    /// Its cgroup, relative to where containers of this host go.
+    pub cgroup: PathBuf,
+    /// Whether what it writes has to survive a crash of the host.
+    pub durability: Durability,
+}
+
+/// Whose a name is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The container's that asked.
+    Granted,
+    /// Another's.
+    Denied,
+}
