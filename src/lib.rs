@@ -13,6 +13,8 @@ extern crate alloc;
 pub mod check;
 pub mod cli;
 pub mod engine;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+pub mod keeper;
 pub mod lab;
 pub mod model;
 #[cfg(all(target_os = "linux", feature = "linux"))]

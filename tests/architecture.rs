@@ -18,7 +18,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("engine", &["model", "world"]),
     ("engine/docker", &["model", "world", "image"]),
     ("scenario", &["model", "world", "engine"]),
-    ("keeper", &["model", "world", "engine"]),
+    ("keeper", &["model", "world", "engine", "runtime", "lab"]),
     ("report", &["model", "engine"]),
     ("check", &["model", "world", "engine", "scenario", "report"]),
     ("lib", &[]),

@@ -6,25 +6,70 @@ use std::time::Duration;
 use super::trace::{Happening, What};
 use super::{Engine, Passed};
 use crate::model::{
-    Command, Effect, Effects, Host, HostFacts, Id, Name, Outcome, Resources, Signal, Status, Ticket,
+    Command, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome, Resources, Signal,
+    Status, Ticket,
 };
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 
-/// The model and a world.
+/// The model and a world, and whoever writes down what goes into the model.
 #[derive(Clone, Debug)]
-pub struct Local<W> {
+pub struct Local<W, N = Unwritten> {
     host: Host,
     world: W,
+    notes: N,
     asked: u64,
     answers: BTreeMap<Ticket, (Duration, Outcome)>,
     happened: Vec<Happening>,
 }
 
+/// Takes down everything that goes into the model, before anything comes of it.
+pub trait Notes {
+    /// What somebody asks. If it cannot be written down, it is not begun, and that is the answer.
+    fn asked(&mut self, ticket: Ticket, command: &Command) -> Result<(), Failure>;
+
+    /// What a world saw. It has happened, written down or not.
+    fn seen(&mut self, id: Id, seen: &Observation);
+}
+
+/// Nobody reads it again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwritten;
+
+impl Notes for Unwritten {
+    fn asked(&mut self, _: Ticket, _: &Command) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn seen(&mut self, _: Id, _: &Observation) {}
+}
+
 impl<W: World> Local<W> {
     /// The model of a host like this world's, with nothing on it.
     pub fn new(world: W) -> Self {
-        let host = Host::new(world.facts());
-        Self { host, world, asked: 0, answers: BTreeMap::new(), happened: Vec::new() }
+        Self::resumed(Host::new(world.facts()), world, Unwritten, 0)
+    }
+}
+
+impl<W: World, N: Notes> Local<W, N> {
+    /// A host that has lived already; `asked` is how often it has been asked for something.
+    pub fn resumed(host: Host, world: W, notes: N, asked: u64) -> Self {
+        Self { host, world, notes, asked, answers: BTreeMap::new(), happened: Vec::new() }
+    }
+
+    /// Carries out what came of something that happened to the whole host, and was written down.
+    pub fn resume(&mut self, change: impl FnOnce(&mut Host) -> Effects) {
+        let effects = change(&mut self.host);
+        self.carry_out(effects);
+    }
+
+    /// What writes it down.
+    pub fn notes_mut(&mut self) -> &mut N {
+        &mut self.notes
+    }
+
+    /// The model.
+    pub fn host(&self) -> &Host {
+        &self.host
     }
 
     /// The world that it drives.
@@ -65,7 +110,7 @@ impl<W: World> Local<W> {
     }
 }
 
-impl<W: World> Engine for Local<W> {
+impl<W: World, N: Notes> Engine for Local<W, N> {
     fn facts(&self) -> HostFacts {
         self.world.facts()
     }
@@ -77,6 +122,10 @@ impl<W: World> Engine for Local<W> {
     fn submit(&mut self, command: &Command) -> Ticket {
         let ticket = Ticket(self.asked);
         self.asked += 1;
+        if let Err(failure) = self.notes.asked(ticket, command) {
+            self.answers.insert(ticket, (self.world.now(), Outcome::Failed(failure)));
+            return ticket;
+        }
         match self.host.command(ticket, command) {
             Ok(effects) => self.carry_out(effects),
             Err(refusal) => {
@@ -95,6 +144,7 @@ impl<W: World> Engine for Local<W> {
             let early = self.world.now() < deadline;
             return Ok(if early { Passed::Something } else { Passed::Deadline });
         };
+        self.notes.seen(id, &seen);
         let effects = self.host.observe(id, seen);
         self.carry_out(effects);
         Ok(Passed::Something)

@@ -5,7 +5,7 @@ pub mod trace;
 
 use std::time::Duration;
 
-pub use local::Local;
+pub use local::{Local, Notes, Unwritten};
 
 use crate::model::{Command, HostFacts, Name, Outcome, Resources, Signal, Status, Ticket};
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};

@@ -59,3 +59,4 @@ pub use probe::{Found, ProbeError, probe};
 pub use root::clear_work;
 pub use sockets::{Made, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
+pub use sys::receive;

@@ -11,10 +11,12 @@
 )]
 
 use std::ffi::{CStr, CString};
+use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::unistd::Pid;
 
 pub(super) const CLONE_PIDFD: u64 = 0x1000;
@@ -218,6 +220,24 @@ pub(super) fn close_from(first: RawFd) -> nix::Result<()> {
 pub(super) fn own_descriptor(number: RawFd) -> OwnedFd {
     // SAFETY: callers pass a number at which they have just placed a descriptor that nothing else owns.
     unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// Takes in bytes from a socket, and up to three descriptors that come along.
+pub fn receive(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    flags: MsgFlags,
+) -> nix::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([RawFd; 3]);
+    let mut parts = [IoSliceMut::new(bytes)];
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    let mut descriptors = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = control {
+            descriptors.extend(numbers.into_iter().map(own_descriptor));
+        }
+    }
+    Ok((message.bytes, descriptors))
 }
 
 /// Sets every disposition to its default. The C library would leave out the two signals that it keeps to itself, and one
