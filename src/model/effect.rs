@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     ContainerSpec, ExecId, ExecSpec, Health, Id, Limits, Name, Outcome, PortBinding, Rule, Signal, State,
@@ -78,7 +78,7 @@ pub enum Action {
 }
 
 /// One arrow of the diagram, taken.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transition {
     /// Whose.
     pub container: Name,
@@ -91,7 +91,7 @@ pub struct Transition {
 }
 
 /// An entry in what Docker's `events` shows.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Event {
     /// Whose.
     pub container: Name,
@@ -100,7 +100,7 @@ pub struct Event {
 }
 
 /// What happened to a container, in Docker's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventKind {
     /// It was made.
     Create,

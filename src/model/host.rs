@@ -10,10 +10,10 @@ use alloc::{
 use serde::{Deserialize, Serialize};
 
 use super::container::{Container, Cx, Record};
-use super::life::{Creating, Life, host_went_down};
+use super::life::{Creating, Life, host_went_down, keeper_lost};
 use super::{
-    Action, Command, ContainerSpec, Effect, Effects, EventKind, Health, HeldPort, HostFacts, Id, Name,
-    Observation, Oom, Outcome, Reason, Refusal, RestartPolicy, State, Ticket, Verb,
+    Action, Command, ContainerSpec, Effect, Effects, EventKind, Failure, Health, HeldPort, HostFacts, Id,
+    Name, Observation, Oom, Outcome, Reason, Refusal, RestartPolicy, State, Ticket, Verb,
 };
 
 /// All containers of one host.
@@ -122,12 +122,29 @@ impl Host {
     /// The host has come up again after every process on it died. What each policy makes of that comes out as if its
     /// container were started; timers and ports of before are gone.
     pub fn wake(&mut self) -> Effects {
+        self.after(&host_went_down(), Life::wake)
+    }
+
+    /// The keeper of all of them was killed, and so was every process of theirs. Timers and ports of before are gone, but for
+    /// the wait of a back-off: what is left of that has to be waited for.
+    pub fn keeper_lost(&mut self) -> Effects {
+        self.after(&keeper_lost(), Life::lose_keeper)
+    }
+
+    /// Whether somebody has to be there for them: to see processes end, timers fire, deletions succeed.
+    pub fn needs_keeper(&self) -> bool {
+        let busy =
+            |container: &Container| container.life.needs_keeper() || !container.record.queue.is_empty();
+        !self.renames.is_empty() || self.containers.values().any(busy)
+    }
+
+    fn after(&mut self, loss: &Failure, change: fn(Life, &mut Cx<'_>) -> Life) -> Effects {
         let mut effects = Effects::default();
         for (id, renames) in core::mem::take(&mut self.renames) {
             for Rename { asked, to, .. } in renames {
                 self.names.remove(&to);
                 effects.0.push(Effect::Act(id, Action::ReleaseName(to)));
-                effects.0.push(Effect::Reply(asked, Outcome::Failed(host_went_down())));
+                effects.0.push(Effect::Reply(asked, Outcome::Failed(loss.clone())));
             }
         }
         let ids: Vec<Id> = self.containers.keys().copied().collect();
@@ -136,7 +153,7 @@ impl Host {
                 let mut cx =
                     Cx { record: &mut container.record, facts: &self.facts, verb: "", effects: &mut effects };
                 let life = core::mem::replace(&mut container.life, Life::Gone);
-                container.life = life.wake(&mut cx);
+                container.life = change(life, &mut cx);
                 self.settle(id, &mut effects);
             }
         }
@@ -159,6 +176,11 @@ impl Host {
             ports: record.ports.clone(),
             error: record.error.clone(),
         }
+    }
+
+    /// What was asked for, with all updates since.
+    pub fn spec(&self, name: &Name) -> Option<&ContainerSpec> {
+        Some(&self.containers.get(self.names.get(name)?)?.record.spec)
     }
 
     /// The number behind a name.

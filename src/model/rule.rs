@@ -74,6 +74,8 @@ rules! {
         from "measured on Docker Engine 20.10; moby restartmanager.go backoffMultiplier, defaultTimeout, maxRestartTimeout";
     RestartByHand "restart.by-hand": "Restart is stop and start in one request, with the same grace period.",
         from "measured on Docker Engine 20.10: kill die stop start restart";
+    KeeperLost "keeper.lost": "A container dies with its keeper, unseen: it counts as killed, 137, and its restart policy decides.",
+        from "terrarium: src/keeper; the kernel's parent-death signal, prctl(2) PR_SET_PDEATHSIG";
     HostDown "host.down": "When the host goes down every process dies unseen; when it is up again the restart policies decide: always starts, unless-stopped does if nobody had ended it, on-failure if its code is not 0.",
         from "measured on Docker Engine 20.10; moby daemon/daemon.go";
     RemoveBegin "remove.begin": "Remove takes a container apart that has no process; by force, it is killed first.",

@@ -31,6 +31,10 @@ impl Created {
         Life::Created(Self { init: Init::Lost })
     }
 
+    pub(super) fn has_process(&self) -> bool {
+        self.init == Init::Parked
+    }
+
     pub(super) fn change(
         &self,
         cx: &mut Cx<'_>,

@@ -39,7 +39,7 @@ pub(super) use starting::Starting;
 pub(super) use stopped::Stopped;
 pub(super) use stopping::Stopping;
 pub(super) use thawing::Thawing;
-pub(super) use wake::host_went_down;
+pub(super) use wake::{host_went_down, keeper_lost};
 
 use super::container::Cx;
 use super::run::{Handled, Run};

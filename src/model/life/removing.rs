@@ -106,6 +106,10 @@ impl Removing {
         }
     }
 
+    pub(super) fn has_no_process(&self) -> bool {
+        matches!(self.waits_for, WaitsFor::Deletion)
+    }
+
     pub(super) fn run_mut(&mut self) -> Option<&mut Run> {
         match &mut self.waits_for {
             WaitsFor::FirstKill(run) | WaitsFor::SecondKill(run) => Some(run),

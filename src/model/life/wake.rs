@@ -1,9 +1,12 @@
-//! After the host went down: every process is gone, nobody saw it end, and the restart policies decide who lives again.
+//! After the host went down, or a container's keeper: every process is gone, nobody saw it end, and the restart policies
+//! decide who lives again.
 
 use alloc::{string::ToString, vec::Vec};
 
 use super::super::container::{Cx, EndedBy, Record};
-use super::super::{Action, Failure, Outcome, RestartPolicy, Rule, State, Ticket};
+use super::super::{
+    Action, Effect, Ending, Failure, Observation, Oom, Outcome, RestartPolicy, Rule, Signal, State, Ticket,
+};
 use super::{Created, Dead, Life, Removing, Starting, Stopped};
 
 /// What Docker notes of a process whose end it did not see.
@@ -58,6 +61,73 @@ impl Life {
         Starting::by_policy(cx, State::Stopped)
     }
 
+    /// Its keeper was killed. What had a process counts as killed; what was half-made is taken back; a back-off goes on, and
+    /// its timer is the next keeper's.
+    pub(in super::super) fn lose_keeper(self, cx: &mut Cx<'_>) -> Self {
+        let queued: Vec<Ticket> = cx.record.queue.drain(..).map(|(ticket, _)| ticket).collect();
+        cx.reply_all(&queued, &Outcome::Failed(keeper_lost()));
+        match self {
+            Self::Creating(creating) => {
+                cx.reply_all(&creating.tickets(), &Outcome::Failed(keeper_lost()));
+                let name = cx.record.name.clone();
+                cx.act(Action::Discard);
+                cx.act(Action::Remove);
+                cx.act(Action::ReleaseName(name));
+                if creating.looks_like() == State::Creating {
+                    cx.moved(State::Creating, State::Absent, Rule::CreateFailed);
+                }
+                Self::Gone
+            }
+            Self::Created(_) => {
+                cx.act(Action::Discard);
+                Created::after_failed_start()
+            }
+            Self::Removing(removing) if removing.has_no_process() => {
+                cx.reply_all(&removing.tickets(), &Outcome::Failed(keeper_lost()));
+                Removing::resumed(cx)
+            }
+            Self::Starting(_)
+            | Self::Running(_)
+            | Self::Freezing(_)
+            | Self::Paused(_)
+            | Self::Thawing(_)
+            | Self::Killing(_)
+            | Self::Stopping(_)
+            | Self::Removing(_) => {
+                let killed = Ending { code: Signal::KILL.exit_code(), oom: Oom::None };
+                let began = cx.effects.0.len();
+                let life = self.observe(cx, Observation::Ended(killed));
+                for effect in &mut cx.effects.0[began..] {
+                    if let Effect::Moved(moved) = effect
+                        && moved.rule == Rule::ExitCode
+                    {
+                        moved.rule = Rule::KeeperLost;
+                    }
+                }
+                life
+            }
+            Self::Restarting(_) | Self::Stopped(_) | Self::Dead(_) | Self::Gone => self,
+        }
+    }
+
+    /// Whether it takes a keeper to go on: somebody has to watch a process, a timer, or a deletion.
+    pub(in super::super) fn needs_keeper(&self) -> bool {
+        match self {
+            Self::Created(created) => created.has_process(),
+            Self::Stopped(_) | Self::Dead(_) | Self::Gone => false,
+            Self::Creating(_)
+            | Self::Starting(_)
+            | Self::Running(_)
+            | Self::Freezing(_)
+            | Self::Paused(_)
+            | Self::Thawing(_)
+            | Self::Killing(_)
+            | Self::Stopping(_)
+            | Self::Restarting(_)
+            | Self::Removing(_) => true,
+        }
+    }
+
     /// Whoever waited for something hears that the host went down.
     fn answer_all(&self, cx: &mut Cx<'_>) {
         let mut tickets = self.tickets();
@@ -87,6 +157,11 @@ impl Life {
 /// What those hear who waited for an answer when the host went down.
 pub(in super::super) fn host_went_down() -> Failure {
     Failure { code: None, message: "the host went down meanwhile (ask again)".to_string() }
+}
+
+/// What those would hear who waited for an answer when its keeper was killed.
+pub(in super::super) fn keeper_lost() -> Failure {
+    Failure { code: None, message: "its keeper was killed meanwhile (ask again)".to_string() }
 }
 
 fn wants_start(record: &Record) -> bool {
