@@ -1,5 +1,7 @@
 //! What a scenario talks to: a model with a world, told what to do and asked how things are.
 
+#[cfg(all(target_os = "linux", feature = "linux"))]
+pub mod journal;
 mod local;
 pub mod trace;
 
