@@ -59,7 +59,7 @@ pub enum Answer {
 
 impl Answer {
     /// As the model has it.
-    pub(super) fn of(outcome: &Outcome, pid: Option<i32>) -> Self {
+    pub fn of(outcome: &Outcome, pid: Option<i32>) -> Self {
         match outcome {
             Outcome::Done => Self::Done(pid),
             Outcome::Exited(code) => Self::Exited(*code),

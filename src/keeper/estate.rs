@@ -151,7 +151,7 @@ impl Estate {
     }
 
     /// Makes a name this container's; says whose it is if it is another's.
-    pub(super) fn claim(&self, id: &ContainerId, name: &Name) -> Result<ContainerId, EstateError> {
+    pub fn claim(&self, id: &ContainerId, name: &Name) -> Result<ContainerId, EstateError> {
         let _held = self.lock()?;
         if let Some(owner) = self.owner(name.as_str()) {
             return Ok(owner);
@@ -164,7 +164,7 @@ impl Estate {
     }
 
     /// Gives a name back, if it is this container's.
-    pub(super) fn release(&self, id: &ContainerId, name: &Name) -> Result<(), EstateError> {
+    pub fn release(&self, id: &ContainerId, name: &Name) -> Result<(), EstateError> {
         let _held = self.lock()?;
         let link = self.data.join("names").join(name.as_str());
         match fs::read_link(&link) {
@@ -176,7 +176,7 @@ impl Estate {
     }
 
     /// Puts away the journal of one that is gone, and forgets those that went long ago.
-    pub(super) fn bury(&self, id: &ContainerId) -> Result<(), EstateError> {
+    pub fn bury(&self, id: &ContainerId) -> Result<(), EstateError> {
         let (journal, directory) = (self.journal(id), self.directory(id));
         let past = self.data.join("past");
         match fs::rename(&journal, past.join(id.as_str())) {
@@ -198,7 +198,7 @@ impl Estate {
     }
 
     /// The built-in image; unpacked when a program first needs it, and anew for each version of that program.
-    pub(super) fn lab(&self) -> Result<PathBuf, EstateError> {
+    pub fn lab(&self) -> Result<PathBuf, EstateError> {
         let program = Path::new("/proc/self/exe");
         let of = fs::metadata(program).map_err(files("look at", program))?;
         let version = format!("lab-{:x}-{:x}-{:x}", of.ino(), of.size(), of.mtime_nsec() ^ of.mtime());

@@ -1,6 +1,6 @@
 //! The process that stays with a container when the command that made it has gone.
 
-mod control;
+pub mod control;
 mod estate;
 mod id;
 
