@@ -69,6 +69,29 @@ fn a_declared_behaviour_that_is_a_lie_diverges() {
     assert_eq!((&summary["diverged"], &summary["unmet"]), (&json!(1), &json!(0)), "{summary}");
 }
 
+/// What an `async` step has begun may be over on the kernel before the step has been looked at.
+#[test]
+fn what_ends_while_it_is_looked_at_has_ended_as_predicted() {
+    if is_forbidden("an end while it is looked at") {
+        return;
+    }
+    let theatre = Theatre::new();
+    let story = theatre.story(
+        "title: T
+containers: { a: { init: true } }
+steps:
+  - run: a
+  - async: { stop: a }
+  - join: a
+  - start: a
+  - async: { stop: a }
+  - join: a
+",
+    );
+    let lines = lines(&mut theatre.replay(&[&story]));
+    assert_eq!(lines.last().unwrap()["diverged"], 0, "{lines:#?}");
+}
+
 #[test]
 fn the_lab_program_is_pid_1_and_without_handlers() {
     if is_forbidden("PID 1 of a replayed container") {
