@@ -1,7 +1,7 @@
 //! What is asked for at create: everything about a container that does not change by living.
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
     vec::Vec,
 };
@@ -17,14 +17,18 @@ pub const LAB_IMAGE: &str = "lab";
 /// A container as asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContainerSpec {
-    /// The image it is made from.
+    /// The image it is made from, as it was asked for.
     pub image: String,
+    /// Which image that was at the time; none for the built-in one, and where images are only declared.
+    pub image_id: Option<String>,
     /// Overrides the image's CMD.
     pub command: Option<Vec<String>>,
     /// Overrides the image's ENTRYPOINT.
     pub entrypoint: Option<Vec<String>>,
     /// Environment variables beside the image's.
     pub env: BTreeMap<String, String>,
+    /// Variables of the image that it does not get.
+    pub unset_env: BTreeSet<String>,
     /// Working directory.
     pub workdir: Option<String>,
     /// `user[:group]`, by name or number.
@@ -73,9 +77,11 @@ impl Default for ContainerSpec {
     fn default() -> Self {
         Self {
             image: LAB_IMAGE.into(),
+            image_id: None,
             command: None,
             entrypoint: None,
             env: BTreeMap::new(),
+            unset_env: BTreeSet::new(),
             workdir: None,
             user: None,
             hostname: None,

@@ -1,6 +1,10 @@
 //! An entry of `containers:` in a file: the forms of [`ContainerSpec`] and of what it is made of.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{
@@ -27,6 +31,8 @@ pub(super) struct ContainerForm {
     /// The image that it is made of.
     #[serde(with = "One::<Reference>", skip_serializing_if = "is_lab")]
     image: String,
+    #[serde(skip)]
+    image_id: Option<String>,
     /// Program and arguments, instead of the image's.
     #[serde(with = "Maybe::<CommandLine>", skip_serializing_if = "Option::is_none")]
     command: Option<Vec<String>>,
@@ -37,6 +43,8 @@ pub(super) struct ContainerForm {
     #[schemars(with = "Table<Scalar, Scalar>")]
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<String, String>,
+    #[serde(skip)]
+    unset_env: BTreeSet<String>,
     /// The directory in which it begins.
     #[schemars(with = "Option<Scalar>")]
     #[serde(skip_serializing_if = "Option::is_none")]

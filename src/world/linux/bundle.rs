@@ -73,7 +73,7 @@ pub(super) fn of(place: &Place, name: &Name, spec: &ContainerSpec, run: u32, iso
     Bundle {
         spec: oci,
         root: Root::Layers {
-            lower: vec![place.lab.clone()],
+            lower: place.lower.clone(),
             upper: place.upper.clone(),
             work: place.work.clone(),
             merged: place.merged.clone(),

@@ -114,7 +114,7 @@ impl Drop for House {
 }
 
 impl Premises for House {
-    fn place(&mut self, id: Id) -> Result<Place, Failure> {
+    fn place(&mut self, id: Id, _: &ContainerSpec) -> Result<Place, Failure> {
         let directory = self.directory(id);
         let inside = |name| directory.join(name);
         let (upper, work, merged) = (inside("upper"), inside("work"), inside("merged"));
@@ -127,8 +127,8 @@ impl Premises for House {
             }
         }
         // A replay's layers go with it: nothing of them has to survive.
-        let (lab, cgroup) = (self.path.join("lab"), self.cgroup.join(id.0.to_string()));
-        Ok(Place { lab, upper, work, merged, cgroup, durability: Durability::Volatile })
+        let (lower, cgroup) = (vec![self.path.join("lab")], self.cgroup.join(id.0.to_string()));
+        Ok(Place { lower, upper, work, merged, cgroup, durability: Durability::Volatile })
     }
 
     fn remove(&mut self, id: Id) -> Result<(), Failure> {

@@ -152,7 +152,7 @@ impl Linux {
     }
 
     fn prepare(&mut self, id: Id, name: &Name, spec: &ContainerSpec, run: u32) {
-        let place = match self.premises.place(id) {
+        let place = match self.premises.place(id, spec) {
             Ok(place) => place,
             Err(failure) => return self.see(id, Observation::PrepareFailed(failure)),
         };

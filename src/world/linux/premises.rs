@@ -13,7 +13,7 @@ use crate::runtime::{Cgroups, Durability, Stdio};
 /// Where containers are kept.
 pub trait Premises {
     /// A container's place; made when it is first asked for.
-    fn place(&mut self, id: Id) -> Result<Place, Failure>;
+    fn place(&mut self, id: Id, spec: &ContainerSpec) -> Result<Place, Failure>;
 
     /// Deletes a container's place. Fine if there is none.
     fn remove(&mut self, id: Id) -> Result<(), Failure>;
@@ -46,8 +46,8 @@ pub trait Premises {
 /// Where a container's files lie, on the host.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The built-in image, unpacked.
-    pub lab: PathBuf,
+    /// The layers of its image, unpacked; the topmost first.
+    pub lower: Vec<PathBuf>,
     /// The writable layer.
     pub upper: PathBuf,
     /// What overlayfs needs beside it.
