@@ -93,6 +93,35 @@ steps:
 }
 
 #[test]
+fn a_reboot_of_the_host_is_staged_as_predicted() {
+    if is_forbidden("a staged reboot") {
+        return;
+    }
+    let theatre = Theatre::new();
+    let story = theatre.story(
+        "title: T
+containers: { mortal: , always: { restart: always }, paused: { restart: always }, made: , once: { auto_remove: true } }
+steps:
+  - run: [mortal, always, paused, once]
+  - create: made
+  - pause: paused
+  - reboot: host
+    expect:
+      mortal: { state: stopped, exit: 255 }
+      always: { state: running }
+      paused: { state: running }
+      made: { state: created }
+      once: { state: absent }
+  - start: [made, mortal]
+",
+    );
+    let lines = lines(&mut theatre.replay(&[&story]));
+    let complaints: Vec<&str> = lines.iter().flat_map(complaints).collect();
+    assert_eq!(complaints, Vec::<&str>::new());
+    assert_eq!(lines.last().unwrap()["left_behind"], json!([]));
+}
+
+#[test]
 fn the_lab_program_is_pid_1_and_without_handlers() {
     if is_forbidden("PID 1 of a replayed container") {
         return;

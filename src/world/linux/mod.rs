@@ -268,6 +268,13 @@ impl Linux {
         }
     }
 
+    fn discard_all(&mut self) {
+        let ids: Vec<Id> = self.cells.keys().copied().collect();
+        for id in ids {
+            self.discard(id);
+        }
+    }
+
     fn remove(&mut self, id: Id) {
         self.timers.forget(id);
         let removed = self.premises.remove(id);
@@ -467,8 +474,12 @@ impl World for Linux {
         self.signal(id, signal);
     }
 
+    /// Staged for the containers alone: their processes are killed and nobody is told. Names and files stay, as on a disk.
     fn reboot(&mut self) -> Staged {
-        Staged::No
+        self.discard_all();
+        self.timers = Timers::default();
+        self.seen.clear();
+        Staged::Yes
     }
 
     fn request(&mut self, request: &HttpRequest) -> RequestId {
@@ -492,10 +503,7 @@ impl World for Linux {
     }
 
     fn left_behind(&mut self) -> Vec<String> {
-        let ids: Vec<Id> = self.cells.keys().copied().collect();
-        for id in ids {
-            self.discard(id);
-        }
+        self.discard_all();
         self.premises.close(&self.cgroups)
     }
 }
