@@ -51,9 +51,10 @@ impl<W: Write> Text<W> {
     }
 
     fn labelled(&mut self, label: &str, text: &str, role: Role) -> io::Result<()> {
-        for (nth, part) in wrap(text, WIDTH - INDENT.len() - LABEL).iter().enumerate() {
+        let column = (label.chars().count() + 2).max(LABEL);
+        for (nth, part) in wrap(text, WIDTH.saturating_sub(INDENT.len() + column)).iter().enumerate() {
             let label = if nth == 0 { label } else { "" };
-            let padded = format!("{label:<LABEL$}");
+            let padded = format!("{label:<column$}");
             let part = self.paint.as_role(role, part);
             writeln!(self.out, "{INDENT}{}{part}", self.paint.as_role(Role::Label, padded))?;
         }
@@ -96,13 +97,15 @@ impl<W: Write> Text<W> {
         for (_, moved) in step.transitions() {
             paths.entry(&moved.container).or_insert_with(|| vec![moved.from]).push(moved.to);
         }
+        let widest = paths.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
         for (name, path) in paths {
             let states: Vec<String> = path.iter().map(ToString::to_string).collect();
             let mut text = states.join(" → ");
             if let Some(code) = step.ledger.get(name).and_then(|change| change.after.status.exit) {
                 let _ = write!(text, ", exit {code}");
             }
-            let label = if Some(name) == step.container.as_ref() { "state".into() } else { name.to_string() };
+            let is_its_own = Some(name) == step.container.as_ref();
+            let label = if is_its_own { "state".into() } else { format!("{:<widest$}", name.as_str()) };
             self.labelled(&label, &text, Role::State)?;
         }
         if self.why == Why::Told {
@@ -144,11 +147,12 @@ impl<W: Write> Text<W> {
         entries.sort_by_key(|(name, _)| own(name));
         for (name, change) in entries {
             let of = if Some(name) == step.container.as_ref() { String::new() } else { format!("{name}: ") };
-            let [gained, released] = [grid(change, Side::Gained), grid(change, Side::Released)];
-            for (label, grid) in [("gained", gained), ("released", released)] {
-                if !grid.is_empty() {
-                    let padded = format!("{label:<LABEL$}");
-                    writeln!(self.out, "{INDENT}{}{of}{grid}", self.paint.as_role(Role::Label, padded))?;
+            for (label, side) in [("gained", Side::Gained), ("released", Side::Released)] {
+                let room = WIDTH.saturating_sub(INDENT.len() + LABEL + of.len());
+                for (nth, row) in grid(change, side, room).iter().enumerate() {
+                    let (label, of) = if nth == 0 { (label, of.as_str()) } else { ("", "") };
+                    let padded = self.paint.as_role(Role::Label, format!("{label:<LABEL$}"));
+                    writeln!(self.out, "{INDENT}{padded}{of}{row}")?;
                 }
             }
             if let Some(used) = used(step, name, change) {
@@ -308,8 +312,9 @@ enum Side {
     Released,
 }
 
-/// What was gained or released, each kind in a column of its own, so that lines can be compared.
-fn grid(change: &Change, side: Side) -> String {
+/// What was gained or released, each kind in a column of its own, so that lines can be compared. What does not fit into the
+/// room stands in further rows.
+fn grid(change: &Change, side: Side, room: usize) -> Vec<String> {
     let (before, after) = (&change.before.resources, &change.after.resources);
     let (from, to) = match side {
         Side::Gained => (before, after),
@@ -328,16 +333,25 @@ fn grid(change: &Change, side: Side) -> String {
     let mounts = more(from.mounts, to.mounts);
     let layer = more(from.layer_bytes, to.layer_bytes);
     let ports: Vec<_> = to.ports.iter().filter(|port| !from.ports.contains(port)).cloned().collect();
-    let line = [
+    let mut cells = vec![
         cell(processes, count(processes, "process", "processes"), 14),
         cell(memory, format!("{} memory", bytes(memory)), 17),
         cell(namespaces, count(namespaces, "namespace", "namespaces"), 14),
         cell(mounts, count(mounts, "mount", "mounts"), 11),
-        cell(layer, format!("{} written", bytes(layer)), 0),
-        ports.join(" "),
-    ]
-    .concat();
-    line.trim_end().into()
+        cell(layer, format!("{} written", bytes(layer)), 17),
+    ];
+    cells.extend(ports.into_iter().map(|port| port + "  "));
+    let mut rows = vec![String::new()];
+    for cell in cells {
+        let row = rows.last_mut().expect("there is always one");
+        if row.len() + cell.trim_end().len() > room && !row.trim_end().is_empty() {
+            rows.push(cell);
+        } else {
+            row.push_str(&cell);
+        }
+    }
+    let rows = rows.into_iter().map(|row| row.trim_end().to_owned());
+    rows.filter(|row| !row.is_empty()).collect()
 }
 
 /// Memory breathes a little by itself: only what is more than that was gained or released.
