@@ -6,6 +6,7 @@ mod lessons;
 mod model;
 mod replay;
 mod schema;
+mod wrong_words;
 
 use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ const GOOD: u8 = 0;
 const BAD: u8 = 1;
 /// The file or the words are wrong.
 const WRONG_WORDS: u8 = 2;
+/// The same, where other numbers are the process's own.
+const BAD_WORDS_OF_A_RUN: u8 = 125;
 
 /// Watch a container live.
 ///
@@ -112,10 +115,7 @@ struct Globals {
 pub fn main() -> ExitCode {
     let words = match Words::try_parse() {
         Ok(words) => words,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { WRONG_WORDS } else { GOOD });
-        }
+        Err(error) => return ExitCode::from(wrong_words::answer(&error)),
     };
     log(words.log_level, words.log_format);
     let plain = words.no_color || std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal();
