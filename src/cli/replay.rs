@@ -1,7 +1,8 @@
 //! `terrarium replay`: scenarios, step by step.
 
+use std::fs;
 use std::io::{self, BufRead};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -9,7 +10,7 @@ use super::keyboard::keyboard;
 use super::language::Language;
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain};
 use crate::engine::trace::{Audience, Closing};
-use crate::report::{Echo, Json, Paced, Predict, Speed, Text, Why};
+use crate::report::{Canvas, Echo, Json, Paced, Predict, Recorded, Speed, Text, UnknownCanvas, Why};
 use crate::scenario::replay::{Play, ReplayError, check_supported, simulate};
 use crate::scenario::{self, Scenario, find_bundled};
 
@@ -27,6 +28,7 @@ Examples:
   terrarium replay 04 --predict               or its number; guess first
   terrarium replay mine.yaml --why            a file; the rule behind each step
   terrarium replay 3 --engine sim --speed 1   simulated, in real time
+  terrarium replay ten-seconds --timeline life.svg   and draw it
   terrarium replay *.yaml --format json       for programs
 
 Exit status: 0 if all was met, 1 if something was unmet, diverged or left
@@ -61,6 +63,10 @@ pub(super) struct Replay {
     /// How to print it
     #[arg(long, default_value = "text", value_name = "FORMAT", help_heading = TOLD)]
     format: Format,
+
+    /// Draw the life as well, into a file that ends in .svg or .html
+    #[arg(long, value_name = "FILE", help_heading = TOLD)]
+    timeline: Option<PathBuf>,
 
     #[command(flatten)]
     language: Language,
@@ -128,6 +134,12 @@ impl Replay {
         if self.predict && self.format == Format::Json {
             return Err(Contradiction::JsonAsks);
         }
+        if let Some(file) = &self.timeline {
+            Canvas::of(file)?;
+            if self.words.len() > 1 {
+                return Err(Contradiction::ManyLives);
+            }
+        }
         Ok(())
     }
 
@@ -145,11 +157,26 @@ impl Replay {
         match self.format {
             Format::Text if self.predict => {
                 let text = Text::new(out, globals.paint, why);
-                self.at_speed(play, globals, &mut Predict::new(text, answers, echo))
+                self.drawn(play, globals, &mut Predict::new(text, answers, echo))
             }
-            Format::Text => self.at_speed(play, globals, &mut Text::new(out, globals.paint, why)),
-            Format::Json => self.at_speed(play, globals, &mut Json::new(out)),
+            Format::Text => self.drawn(play, globals, &mut Text::new(out, globals.paint, why)),
+            Format::Json => self.drawn(play, globals, &mut Json::new(out)),
         }
+    }
+
+    fn drawn(
+        &self,
+        play: Play<'_>,
+        globals: &Globals,
+        audience: &mut dyn Audience,
+    ) -> Result<Closing, ReplayFailure> {
+        let Some(file) = &self.timeline else { return self.at_speed(play, globals, audience) };
+        let mut recorded = Recorded::new(audience);
+        let closing = self.at_speed(play, globals, &mut recorded)?;
+        let picture = recorded.drawn(Canvas::of(file)?, play.lang);
+        fs::write(file, picture)
+            .map_err(|error| ReplayFailure::Timeline { file: file.display().to_string(), error })?;
+        Ok(closing)
     }
 
     fn at_speed(
@@ -232,6 +259,10 @@ enum Contradiction {
     SpeedOfKernel,
     #[error("cannot --predict with --format json: a program has nobody to ask (leave one of the two out)")]
     JsonAsks,
+    #[error("cannot draw several lives in one --timeline: name one scenario")]
+    ManyLives,
+    #[error(transparent)]
+    Canvas(#[from] UnknownCanvas),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -240,6 +271,10 @@ enum ReplayFailure {
     Replay(#[from] ReplayError),
     #[error("cannot replay on this kernel: {0}")]
     NoKernel(String),
+    #[error("cannot write the timeline {file}: {error} (name a file in a directory of yours)")]
+    Timeline { file: String, error: io::Error },
+    #[error(transparent)]
+    Canvas(#[from] UnknownCanvas),
 }
 
 impl ReplayFailure {
@@ -248,7 +283,8 @@ impl ReplayFailure {
         match self {
             Self::Replay(ReplayError::Interrupted(by)) => u8::try_from(by.0.exit_code()).unwrap_or(BAD),
             Self::Replay(ReplayError::Audience(_)) if self.is_silent() => SIGPIPE_STATUS,
-            Self::Replay(ReplayError::Audience(_)) | Self::NoKernel(_) => BAD,
+            Self::Canvas(_) => WRONG_WORDS,
+            Self::Replay(ReplayError::Audience(_)) | Self::NoKernel(_) | Self::Timeline { .. } => BAD,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A trace, shown: as text for people, as JSON for programs.
+//! A trace, shown: as text for people, as JSON for programs, drawn as a picture.
 
 pub mod diagram;
 mod json;
@@ -7,6 +7,7 @@ mod paced;
 mod paint;
 mod predict;
 mod text;
+mod timeline;
 mod words;
 
 pub use json::Json;
@@ -15,3 +16,4 @@ pub use paced::{InvalidSpeed, Paced, Speed};
 pub use paint::Paint;
 pub use predict::{Echo, Predict};
 pub use text::{Text, Why};
+pub use timeline::{Canvas, Recorded, UnknownCanvas};
