@@ -17,11 +17,7 @@ border-bottom:1px solid color-mix(in srgb,CanvasText 18%,Canvas)}td:nth-child(2)
 pub(super) fn page(record: &Record, lang: &str) -> String {
     let title = escaped(record.title());
     let about = record.opening.as_ref().and_then(|opening| opening.about.as_deref()).unwrap_or_default();
-    let about: String = about
-        .split("\n\n")
-        .filter(|paragraph| !paragraph.trim().is_empty())
-        .map(|paragraph| format!("<p>{}</p>\n", with_code(&escaped(paragraph.trim()))))
-        .collect();
+    let about = paragraphs(about);
     let rows: String = record.steps.iter().map(row).collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -37,12 +33,22 @@ pub(super) fn page(record: &Record, lang: &str) -> String {
     )
 }
 
+fn paragraphs(text: &str) -> String {
+    let mut told = String::new();
+    for paragraph in text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
+        let _ = writeln!(told, "<p>{}</p>", with_code(&escaped(paragraph)));
+    }
+    told
+}
+
 /// The one mark of Markdown that these texts use: words in backticks.
 fn with_code(text: &str) -> String {
-    let pieces = text.split('`').enumerate();
-    pieces
-        .map(|(nth, piece)| if nth % 2 == 1 { format!("<code>{piece}</code>") } else { piece.into() })
-        .collect()
+    let mut coded = String::new();
+    for (nth, piece) in text.split('`').enumerate() {
+        let (begin, end) = if nth % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        let _ = write!(coded, "{begin}{piece}{end}");
+    }
+    coded
 }
 
 fn place(record: &Record) -> &'static str {

@@ -48,11 +48,11 @@ impl<'a> Lane<'a> {
         let parts: Vec<_> = record.parts().collect();
         let mut state = State::Absent;
         for (nth, part) in parts.iter().enumerate() {
-            let begin = &rows.rows[rows.begins[nth]];
+            let begin = &rows.lines[rows.begins[nth]];
             let end = rows
                 .begins
                 .get(nth + 1)
-                .map_or_else(|| rows.rows.last().expect("the last row is the end"), |row| &rows.rows[*row]);
+                .map_or_else(|| rows.lines.last().expect("the last row is the end"), |row| &rows.lines[*row]);
             let change = part.ledger.get(name);
             let after = change.map_or_else(Entry::absent, |change| change.after.clone());
             let before = change.map_or_else(Entry::absent, |change| change.before.clone());
@@ -61,7 +61,7 @@ impl<'a> Lane<'a> {
                 if let What::Moved(moved) = &happening.what
                     && moved.container == *name
                 {
-                    points.push(Point { y: rows.rows[*row].y, at: happening.at, state: moved.to });
+                    points.push(Point { y: rows.lines[*row].y, at: happening.at, state: moved.to });
                     state = moved.to;
                 }
             }

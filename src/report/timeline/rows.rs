@@ -46,7 +46,7 @@ pub(super) enum RowKind {
 
 /// The rows, and where each thing that the record holds is to be found on them.
 pub(super) struct Rows {
-    pub(super) rows: Vec<Row>,
+    pub(super) lines: Vec<Row>,
     /// For each part of the record, in order: the row at which it begins.
     pub(super) begins: Vec<usize>,
     /// For each part: the row of each of its happenings.
@@ -57,7 +57,7 @@ pub(super) struct Rows {
 impl Rows {
     /// With the first row below `top`. `several` is whether containers have to be told apart by name.
     pub(super) fn of(record: &Record, top: f64, several: Several) -> Self {
-        let mut rows = Self { rows: Vec::new(), begins: Vec::new(), happened: Vec::new(), height: 0.0 };
+        let mut rows = Self { lines: Vec::new(), begins: Vec::new(), happened: Vec::new(), height: 0.0 };
         for step in &record.steps {
             rows.step(step, several);
         }
@@ -78,7 +78,7 @@ impl Rows {
         let header = self.push_lines(first.at, RowKind::Step, wrap(&sentence, BOLD));
         for (nth, part) in step.parts.iter().enumerate() {
             // Those that have their turn later begin where their own first row will be.
-            self.begins.push(if nth == 0 { header } else { self.rows.len() });
+            self.begins.push(if nth == 0 { header } else { self.lines.len() });
             if let Some(remark) = remark(part) {
                 self.push(part.at, RowKind::Remark, &remark);
             }
@@ -135,17 +135,17 @@ impl Rows {
     }
 
     fn push_lines(&mut self, at: Duration, kind: RowKind, lines: Vec<String>) -> usize {
-        self.rows.push(Row { at, kind, lines, y: 0.0 });
-        self.rows.len() - 1
+        self.lines.push(Row { at, kind, lines, y: 0.0 });
+        self.lines.len() - 1
     }
 
     fn lay_out(&mut self, top: f64) {
-        let gaps = self.rows.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64());
+        let gaps = self.lines.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64());
         let longest = gaps.fold(0.0, f64::max);
         let second = if longest > 0.0 { SECOND.min(LONGEST / longest) } else { SECOND };
         let mut y = top;
         let mut before: Option<(Duration, f64)> = None;
-        for row in &mut self.rows {
+        for row in &mut self.lines {
             if let Some((at, height)) = before {
                 y += height.max(row.at.saturating_sub(at).as_secs_f64() * second);
             }

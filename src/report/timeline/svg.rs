@@ -58,7 +58,7 @@ impl Picture<'_> {
         let _ =
             writeln!(self.svg, "<rect class=\"paper\" width=\"{width}\" height=\"{height:.0}\" rx=\"8\"/>");
         self.heads();
-        let rows = std::mem::take(&mut self.rows.rows);
+        let rows = std::mem::take(&mut self.rows.lines);
         self.rules(&rows, width);
         let lanes = std::mem::take(&mut self.lanes);
         let fullest = lanes.iter().map(Lane::most_memory).max().unwrap_or(0);
