@@ -1,6 +1,7 @@
 //! A trace, shown: as text for people, as JSON for programs, drawn as a picture.
 
 pub mod diagram;
+pub mod docker;
 mod json;
 mod lessons;
 mod paced;

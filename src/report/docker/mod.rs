@@ -1,0 +1,9 @@
+//! Containers as Docker shows them: the same columns, the same fields, the same words, and its templates.
+
+pub mod filter;
+pub mod format;
+pub mod moment;
+pub mod pattern;
+pub mod table;
+pub mod template;
+pub mod words;
