@@ -11,26 +11,54 @@ use terrarium::scenario::bundled;
 
 #[test]
 fn every_shipped_scenario_is_on_board() {
-    let shipped: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
     let on_board: BTreeSet<String> = bundled().iter().map(|bundled| bundled.name.to_owned()).collect();
-    assert_eq!(on_board, shipped, "the list in src/scenario/bundled.rs is not that of scenarios/");
+    assert_eq!(
+        on_board,
+        shipped("scenarios"),
+        "the list in src/scenario/bundled.rs is not that of scenarios/"
+    );
 }
 
 #[test]
 fn lessons_are_numbered_without_gaps_and_say_what_they_teach() {
-    let lessons: Vec<_> = bundled().into_iter().filter_map(|bundled| bundled.scenario.lesson).collect();
-    for (number, lesson) in (1..).zip(&lessons) {
-        assert_eq!(lesson.order, number);
-        assert!(
-            !lesson.teaches.is_empty() && lesson.minutes.is_some() && lesson.notes.is_some(),
-            "lesson {number}"
-        );
+    let lessons: Vec<_> = bundled().into_iter().filter(|bundled| bundled.number().is_some()).collect();
+    let mut files = BTreeSet::new();
+    for (number, bundled) in (1..).zip(&lessons) {
+        let lesson = bundled.scenario.lesson.as_ref().unwrap();
+        assert_eq!(lesson.order, number, "{}", bundled.name);
+        assert!(!lesson.teaches.is_empty() && lesson.notes.is_some(), "{}", bundled.name);
+        assert!(lesson.minutes.is_some_and(|minutes| minutes <= 5), "{}", bundled.name);
+        files.insert(format!("{number:02}-{}", bundled.name));
     }
+    assert_eq!(files, shipped("scenarios/lessons"), "a lesson's file is named by its number and its name");
+}
+
+#[test]
+fn every_lesson_asks_claims_and_can_be_had_by_its_name_alone() {
+    for bundled in bundled().into_iter().filter(|bundled| bundled.number().is_some()) {
+        let (name, steps) = (bundled.name, &bundled.scenario.steps);
+        assert!(steps.iter().any(|step| step.ask.is_some()), "{name} asks nothing");
+        for step in steps.iter().filter(|step| step.ask.is_some()) {
+            let claims = step.expect.is_some() || step.refused.is_some();
+            assert!(claims, "{name}: step {} asks, and expects no answer", step.place);
+        }
+        let short = fs::read(home().join(format!("scenarios/{name}.yaml"))).unwrap();
+        let long = home().join(format!("scenarios/lessons/{:02}-{name}.yaml", bundled.number().unwrap()));
+        assert_eq!(short, fs::read(long).unwrap(), "scenarios/{name}.yaml is not the lesson");
+    }
+}
+
+/// The names of the scenarios in a directory.
+fn shipped(directory: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(home().join(directory)).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
@@ -53,8 +81,9 @@ fn the_table_fits_a_terminal_in_every_language() {
 fn a_lesson_is_replayed_by_number_or_by_name() {
     let by_name = stdout(&["replay", "ten-seconds", "--engine", "sim", "--format", "json"]);
     assert!(by_name.contains(r#""file":"ten-seconds""#), "{by_name}");
-    for number in ["4", "04"] {
-        assert_eq!(stdout(&["replay", number, "--engine", "sim", "--format", "json"]), by_name);
+    let number = bundled().iter().find(|bundled| bundled.name == "ten-seconds").unwrap().number().unwrap();
+    for number in [format!("{number}"), format!("{number:02}")] {
+        assert_eq!(stdout(&["replay", &number, "--engine", "sim", "--format", "json"]), by_name);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{format::Scenario, load::parse, words::advice};
 /// A scenario on board.
 #[derive(Clone, Debug)]
 pub struct Bundled {
-    /// Its file's name, without the extension.
+    /// Its file's name, without the extension and without a lesson's number.
     pub name: &'static str,
     /// The scenario.
     pub scenario: Scenario,
@@ -27,27 +27,36 @@ macro_rules! on_board {
     };
 }
 
-/// Names and texts; a test compares them with the directory.
+/// Files beneath `scenarios`, and texts; a test compares them with the directory.
 const ON_BOARD: &[(&str, &str)] = on_board! {
-    "back-off"
-    "created-uses-no-cpu"
-    "exec-sessions"
-    "first-life"
-    "health"
-    "kill-is-not-stop"
+    "lessons/01-first-life"
+    "lessons/02-one-image-three-lives"
+    "lessons/03-what-runs"
+    "lessons/04-created-uses-no-cpu"
+    "lessons/05-paused"
+    "lessons/06-ten-seconds"
+    "lessons/07-process-and-container"
+    "lessons/08-exit-codes"
+    "lessons/09-pid-1-is-special"
+    "lessons/10-zombies"
+    "lessons/11-kill-is-not-stop"
+    "lessons/12-restart-policies"
+    "lessons/13-back-off"
+    "lessons/14-after-a-reboot"
+    "lessons/15-exec-sessions"
+    "lessons/16-two-stops-at-once"
+    "lessons/17-stop-and-exec"
+    "lessons/18-health"
+    "lessons/19-out-of-memory"
     "lie"
-    "out-of-memory"
-    "paused"
-    "pid-1-is-special"
-    "restart-policies"
-    "ten-seconds"
-    "two-stops-at-once"
 };
 
 /// All scenarios on board: the lessons in their order, then those that are no lessons.
 pub fn bundled() -> Vec<Bundled> {
-    let read =
-        |&(name, text)| Bundled { name, scenario: parse(name, text).expect("a test has read them all") };
+    let read = |&(file, text)| Bundled {
+        name: name(file),
+        scenario: parse(file, text).expect("a test has read them all"),
+    };
     let mut all: Vec<_> = ON_BOARD.iter().map(read).collect();
     all.sort_by_key(|bundled| bundled.number().map_or((1, 0), |number| (0, number)));
     all
@@ -58,11 +67,17 @@ pub fn find_bundled(word: &str) -> Result<Bundled, NeitherFileNorLesson> {
     let number = word.parse().ok();
     let meant = |bundled: &Bundled| bundled.name == word || (number.is_some() && bundled.number() == number);
     bundled().into_iter().find(meant).ok_or_else(|| {
-        let names: Vec<_> = ON_BOARD.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = ON_BOARD.iter().map(|(file, _)| name(file)).collect();
         // A whole list of names would say what `lessons` says better.
         let advice = Some(advice(word, &names)).filter(|advice| advice.contains("did you mean"));
         NeitherFileNorLesson { word: word.into(), advice: advice.unwrap_or_default() }
     })
+}
+
+/// `ten-seconds` of `lessons/04-ten-seconds`.
+fn name(file: &'static str) -> &'static str {
+    let lesson = file.strip_prefix("lessons/").and_then(|lesson| lesson.split_once('-'));
+    lesson.map_or(file, |(_, name)| name)
 }
 
 impl Bundled {

@@ -120,7 +120,9 @@ fn desk(page: &Page) -> tempfile::TempDir {
     fs::create_dir(&scenarios).unwrap();
     for entry in fs::read_dir(root().join("scenarios")).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), scenarios.join(entry.file_name())).unwrap();
+        if entry.path().is_file() {
+            fs::copy(entry.path(), scenarios.join(entry.file_name())).unwrap();
+        }
     }
     for block in page.blocks("yaml") {
         if let Some(name) = block.text.lines().next().and_then(|line| line.strip_prefix("# ")) {

@@ -2,35 +2,23 @@
 
 use crate::program::{program, shipped};
 
-const SHIPPED: [&str; 13] = [
-    "first-life",
-    "created-uses-no-cpu",
-    "paused",
-    "ten-seconds",
-    "lie",
-    "kill-is-not-stop",
-    "pid-1-is-special",
-    "two-stops-at-once",
-    "restart-policies",
-    "back-off",
-    "exec-sessions",
-    "health",
-    "out-of-memory",
-];
-
 #[test]
 fn every_shipped_scenario_in_words() {
-    for name in SHIPPED {
-        insta::assert_snapshot!(name, told(&[], name));
+    let names = names();
+    assert!(names.len() >= 20, "only {names:?}");
+    for name in names {
+        insta::assert_snapshot!(name.clone(), told(&[], &name));
     }
 }
 
-#[test]
-fn the_scenarios_above_are_all_that_are_shipped() {
-    let files = std::fs::read_dir(shipped("lie").parent().unwrap()).unwrap();
-    let stories = files
-        .filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|e| e == "yaml")));
-    assert_eq!(stories.count(), SHIPPED.len(), "a new scenario needs a transcript");
+/// A new scenario gets a transcript by itself, and somebody has to have read it.
+fn names() -> Vec<String> {
+    let files = std::fs::read_dir(shipped("lie").parent().unwrap()).unwrap().map(|file| file.unwrap().path());
+    let stories = files.filter(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    let mut names: Vec<_> =
+        stories.map(|file| file.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 #[test]

@@ -55,7 +55,9 @@ pub(crate) fn bring_along(directory: &Path) {
     fs::create_dir(directory.join("scenarios")).unwrap();
     for entry in fs::read_dir(shipped("lie").parent().unwrap()).unwrap() {
         let from = entry.unwrap().path();
-        fs::copy(&from, directory.join("scenarios").join(from.file_name().unwrap())).unwrap();
+        if from.is_file() {
+            fs::copy(&from, directory.join("scenarios").join(from.file_name().unwrap())).unwrap();
+        }
     }
     fs::create_dir(directory.join("tmp")).unwrap();
     fs::set_permissions(directory.join("tmp"), Permissions::from_mode(0o1777)).unwrap();
