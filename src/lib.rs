@@ -13,6 +13,7 @@ extern crate alloc;
 pub mod check;
 pub mod cli;
 pub mod engine;
+pub mod image;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 pub mod keeper;
 pub mod lab;

@@ -10,7 +10,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("runtime", &[]),
     ("network", &["runtime"]),
-    ("image", &["runtime"]),
+    ("image", &["model", "runtime"]),
     ("lab", &["model"]),
     // The simulator knows the lab program's commands, and the kernel's world makes its image.
     ("world", &["model", "image", "lab"]),
@@ -18,7 +18,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("engine", &["model", "world"]),
     ("engine/docker", &["model", "world", "image"]),
     ("scenario", &["model", "world", "engine"]),
-    ("keeper", &["model", "world", "engine", "runtime", "lab"]),
+    ("keeper", &["model", "world", "engine", "runtime", "lab", "image"]),
     ("report", &["model", "engine"]),
     ("check", &["model", "world", "engine", "scenario", "report"]),
     ("lib", &[]),

@@ -23,7 +23,6 @@ pub(super) fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Res
     let lacks = |limit: Controller| !can.contains(&limit);
     let udp = spec.publish.iter().any(|binding| binding.protocol == Protocol::Udp);
     let wishes = [
-        (spec.image != LAB_IMAGE, "an image other than `lab`"),
         (udp, "a published UDP port"),
         (!spec.volumes.is_empty(), "`volumes`"),
         (
@@ -56,9 +55,13 @@ pub(super) fn of(place: &Place, name: &Name, spec: &ContainerSpec, run: u32, iso
     oci.set_hostname(Some(spec.hostname.clone().unwrap_or_else(|| name.to_string())));
     if let Some(process) = oci.process_mut() {
         process.set_args(Some(arguments(spec)));
-        let mut env = process.env().clone().unwrap_or_default();
+        let usual = process.env().clone().unwrap_or_default();
+        let said = |pair: &String| pair.split_once('=').is_some_and(|(name, _)| spec.env.contains_key(name));
+        let mut env: Vec<String> = usual.into_iter().filter(|pair| !said(pair)).collect();
         env.extend(spec.env.iter().map(|(name, value)| format!("{name}={value}")));
-        env.extend(behavior(name, spec, run));
+        if spec.image == LAB_IMAGE {
+            env.extend(behavior(name, spec, run));
+        }
         process.set_env(Some(env));
         if let Some(workdir) = &spec.workdir {
             process.set_cwd(workdir.into());

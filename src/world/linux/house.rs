@@ -16,7 +16,8 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::premises::{Claimed, Place, Premises};
-use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
+use crate::image::store::{Store, StoreError};
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, LAB_IMAGE, Name};
 use crate::runtime::{CgroupError, Cgroups, Durability, Stdio, clear_work};
 
 /// One run's directory.
@@ -26,6 +27,7 @@ pub(super) struct House {
     cgroup: PathBuf,
     cgroups: Cgroups,
     names: BTreeMap<Name, Id>,
+    images: Option<Store>,
     /// Held as long as the run lives.
     _lock: Flock<File>,
 }
@@ -66,7 +68,12 @@ impl House {
         let own = lock(&path.join("lock"), FlockArg::LockExclusiveNonblock)?;
         drop(door);
         let cgroup = PathBuf::from(path.file_name().unwrap_or_default());
-        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), names: BTreeMap::new(), _lock: own })
+        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), names: BTreeMap::new(), images: None, _lock: own })
+    }
+
+    /// Containers may be of these images, too.
+    pub(super) fn with_images(self, images: Store) -> Self {
+        Self { images: Some(images), ..self }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -83,6 +90,19 @@ impl House {
         let path = self.path.join("lab");
         fs::create_dir(&path).map_err(files("make", &path))?;
         Ok(path)
+    }
+
+    /// The built-in image, or the layers of one from the store.
+    fn lower(&self, directory: &Path, spec: &ContainerSpec) -> Result<Vec<PathBuf>, Failure> {
+        if spec.image == LAB_IMAGE {
+            return Ok(vec![self.path.join("lab")]);
+        }
+        let absent = || StoreError::NoSuchImage(spec.image.clone());
+        let leased = match (&self.images, &spec.image_id) {
+            (Some(images), Some(id)) => id.parse().map_err(|_| absent()).and_then(|id| images.lease(directory, &id)),
+            _ => Err(absent()),
+        };
+        leased.map_err(|error| Failure { code: None, message: error.to_string() })
     }
 
     fn directory(&self, id: Id) -> PathBuf {
@@ -114,7 +134,7 @@ impl Drop for House {
 }
 
 impl Premises for House {
-    fn place(&mut self, id: Id, _: &ContainerSpec) -> Result<Place, Failure> {
+    fn place(&mut self, id: Id, spec: &ContainerSpec) -> Result<Place, Failure> {
         let directory = self.directory(id);
         let inside = |name| directory.join(name);
         let (upper, work, merged) = (inside("upper"), inside("work"), inside("merged"));
@@ -127,7 +147,7 @@ impl Premises for House {
             }
         }
         // A replay's layers go with it: nothing of them has to survive.
-        let (lower, cgroup) = (vec![self.path.join("lab")], self.cgroup.join(id.0.to_string()));
+        let (lower, cgroup) = (self.lower(&directory, spec)?, self.cgroup.join(id.0.to_string()));
         Ok(Place { lower, upper, work, merged, cgroup, durability: Durability::Volatile })
     }
 
