@@ -1,5 +1,7 @@
 //! The command line: words typed become calls, and errors become one sentence and an exit status.
 
+#[cfg(all(target_os = "linux", feature = "linux"))]
+mod image;
 mod keyboard;
 mod language;
 mod lessons;
@@ -83,6 +85,9 @@ enum Verb {
     Lessons(lessons::Lessons),
     Model(model::Model),
     Schema(schema::Schema),
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    #[command(flatten)]
+    Image(image::ImageVerb),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -125,6 +130,8 @@ pub fn main() -> ExitCode {
         Verb::Lessons(lessons) => lessons.perform(&globals),
         Verb::Model(model) => model.perform(),
         Verb::Schema(schema) => schema.perform(),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        Verb::Image(verb) => verb.perform(&globals),
     };
     ExitCode::from(status)
 }

@@ -10,6 +10,10 @@ use super::keyboard::keyboard;
 use super::language::Language;
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain};
 use crate::engine::trace::{Audience, Closing};
+#[cfg(all(target_os = "linux", feature = "linux"))]
+use crate::image::store::Store;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+use crate::keeper::Estate;
 use crate::report::{Canvas, Echo, Json, Paced, Predict, Recorded, Speed, Text, UnknownCanvas, Why};
 use crate::scenario::replay::{Play, ReplayError, check_supported, simulate};
 use crate::scenario::{self, Scenario, find_bundled};
@@ -209,8 +213,15 @@ impl Replay {
         if self.engine == EngineWord::Sim {
             return Ok(simulate(play, audience)?);
         }
-        match Linux::open(globals.root.as_deref(), &play.scenario.containers) {
-            Ok(world) => Ok(live(play, Local::new(world), audience)?),
+        let root = globals.root.as_deref();
+        let lived = with_images(play.scenario, root).and_then(|(scenario, images)| {
+            let world = Linux::with_images(root, images, &scenario.containers)?;
+            Ok((scenario, world))
+        });
+        match lived {
+            Ok((scenario, world)) => {
+                Ok(live(Play { scenario: &scenario, ..play }, Local::new(world), audience)?)
+            }
             Err(obstacle) if self.engine == EngineWord::Auto => {
                 eprintln!("terrarium: replaying in the simulator: {obstacle}");
                 Ok(simulate(play, audience)?)
@@ -234,6 +245,17 @@ impl Replay {
         }
         Ok(simulate(play, audience)?)
     }
+}
+
+/// The scenario with what its containers' images say, and where those images are.
+#[cfg(all(target_os = "linux", feature = "linux"))]
+fn with_images(scenario: &Scenario, root: Option<&Path>) -> anyhow::Result<(Scenario, Store)> {
+    let images = Estate::images(root)?;
+    let mut resolved = scenario.clone();
+    for spec in resolved.containers.values_mut() {
+        *spec = images.resolve(spec)?;
+    }
+    Ok((resolved, images))
 }
 
 /// A file, or else a lesson: whoever has a file called `paused` means that one.

@@ -1,7 +1,7 @@
 //! An image's configuration: what its containers are like, and how its layers came to be. Docker's additions to OCI's form
 //! (health check, triggers, shell) are read and written, and what we do not know is kept as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -43,8 +43,8 @@ pub struct RuntimeConfig {
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_is_default")]
     pub user: String,
     /// `port/protocol` of what it listens on.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_default")]
-    pub exposed_ports: BTreeMap<String, Nothing>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "set")]
+    pub exposed_ports: BTreeSet<String>,
     /// `NAME=VALUE`.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub env: Vec<String>,
@@ -55,8 +55,8 @@ pub struct RuntimeConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
     /// Directories that are volumes of their own.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_default")]
-    pub volumes: BTreeMap<String, Nothing>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "set")]
+    pub volumes: BTreeSet<String>,
     /// Where the process begins.
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_is_default")]
     pub working_dir: String,
@@ -79,10 +79,6 @@ pub struct RuntimeConfig {
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,
 }
-
-/// `{}`: the value of a set's member, as Go writes sets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Nothing {}
 
 /// A health check as Docker writes it: times in nanoseconds, 0 for what is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +175,23 @@ impl Healthcheck {
     /// A time of ours as Docker writes it.
     pub fn nanoseconds(time: Duration) -> u64 {
         u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// As Go writes sets: a map in which every member has the value `{}`.
+mod set {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde::{Deserializer, Serializer};
+    use serde_json::{Map, Value};
+
+    pub(super) fn serialize<S: Serializer>(members: &BTreeSet<String>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(members.iter().map(|member| (member, Value::Object(Map::new()))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<String>, D::Error> {
+        let map: BTreeMap<String, Value> = super::null_is_default(from)?;
+        Ok(map.into_keys().collect())
     }
 }
 

@@ -104,8 +104,11 @@ impl Hasher {
 
     /// What they are called.
     pub fn digest(&self) -> Digest {
-        let digits: String = self.state.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Digest(format!("{PREFIX}{digits}"))
+        let mut text = PREFIX.to_owned();
+        for byte in self.state.clone().finalize() {
+            let _ = fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+        }
+        Digest(text)
     }
 }
 
@@ -169,7 +172,9 @@ mod tests {
 
     #[test]
     fn what_is_no_digest_is_named() {
-        for text in ["", "sha256:", "sha256:XYZ", "md5:0", &"a".repeat(64), &format!("sha256:{}", "A".repeat(64))] {
+        for text in
+            ["", "sha256:", "sha256:XYZ", "md5:0", &"a".repeat(64), &format!("sha256:{}", "A".repeat(64))]
+        {
             assert!(text.parse::<Digest>().unwrap_err().to_string().contains(text));
         }
     }

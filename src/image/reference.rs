@@ -31,7 +31,9 @@ pub enum InvalidReference {
     )]
     Format(String),
     /// The tag is not one.
-    #[error("`{0}` has an invalid tag (letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`, at most 128)")]
+    #[error(
+        "`{0}` has an invalid tag (letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`, at most 128)"
+    )]
     Tag(String),
     /// The digest is not one.
     #[error(transparent)]
@@ -182,13 +184,13 @@ fn is_host(registry: &str) -> bool {
         _ => (registry, None),
     };
     let labelled = |host: &str| {
-        let part = |part: &str| {
-            !part.is_empty()
-                && !part.starts_with('-')
-                && !part.ends_with('-')
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        let label = |label: &str| {
+            !label.is_empty()
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        host.split('.').all(part)
+        host.split('.').all(label)
     };
     let address = |host: &str| {
         let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -204,17 +206,14 @@ fn is_path_part(part: &str) -> bool {
     let ends = bytes.first().zip(bytes.last());
     let joined = part.split(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit());
     ends.is_some_and(|(first, last)| plain(*first) && plain(*last))
-        && joined.filter(|between| !between.is_empty()).all(|between| {
-            matches!(between, "." | "_" | "__") || between.bytes().all(|byte| byte == b'-')
-        })
+        && joined
+            .filter(|between| !between.is_empty())
+            .all(|between| matches!(between, "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
 }
 
 fn is_tag(tag: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    !tag.is_empty()
-        && tag.len() <= LONGEST_TAG
-        && tag.bytes().all(inside)
-        && !tag.starts_with(['.', '-'])
+    !tag.is_empty() && tag.len() <= LONGEST_TAG && tag.bytes().all(inside) && !tag.starts_with(['.', '-'])
 }
 
 #[cfg(test)]
@@ -255,8 +254,28 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused() {
         for text in [
-            "", ":", "a:", ":a", "/a", "a/", "a//b", "a..b", "a___b", "-a", "a-", "a b", "a:b c", "a@b", "ä",
-            "http://a/b", "a:b:c", &"a".repeat(64), &"a".repeat(300), "a:.b", "../a", "localhost:x/a",
+            "",
+            ":",
+            "a:",
+            ":a",
+            "/a",
+            "a/",
+            "a//b",
+            "a..b",
+            "a___b",
+            "-a",
+            "a-",
+            "a b",
+            "a:b c",
+            "a@b",
+            "ä",
+            "http://a/b",
+            "a:b:c",
+            &"a".repeat(64),
+            &"a".repeat(300),
+            "a:.b",
+            "../a",
+            "localhost:x/a",
         ] {
             assert!(text.parse::<Reference>().is_err(), "{text} was read");
         }

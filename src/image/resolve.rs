@@ -15,7 +15,9 @@ use crate::model::{ContainerSpec, HealthCheck, InvalidSignal, PortBinding, Proto
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ResolveError {
     /// Neither says what to run.
-    #[error("no command specified: image {0} has no CMD and no ENTRYPOINT (say after the image's name what to run)")]
+    #[error(
+        "no command specified: image {0} has no CMD and no ENTRYPOINT (say after the image's name what to run)"
+    )]
     NoCommand(String),
     /// The image says a signal that is none.
     #[error("image {image} has a STOPSIGNAL that is none: {source} (choose another with --stop-signal)")]
@@ -58,7 +60,9 @@ pub fn resolve(image: &RuntimeConfig, wish: &ContainerSpec) -> Result<ContainerS
     }
     spec.workdir = wish.workdir.clone().or_else(|| said(&image.working_dir));
     spec.user = wish.user.clone().or_else(|| said(&image.user));
-    if let Some(text) = image.stop_signal.as_deref().filter(|text| !text.is_empty() && wish.stop_signal.is_none()) {
+    if let Some(text) =
+        image.stop_signal.as_deref().filter(|text| !text.is_empty() && wish.stop_signal.is_none())
+    {
         let wrong = |source| ResolveError::StopSignal { image: wish.image.clone(), source };
         spec.stop_signal = Some(text.parse::<Signal>().map_err(wrong)?);
     }
@@ -77,7 +81,7 @@ pub fn exposed(image: &RuntimeConfig) -> Vec<PortBinding> {
         };
         Some(PortBinding { ip: None, host: None, container: port.parse().ok()?, protocol })
     };
-    image.exposed_ports.keys().filter_map(binding).collect()
+    image.exposed_ports.iter().filter_map(binding).collect()
 }
 
 fn health(image: &RuntimeConfig, wish: Option<&HealthCheck>) -> Option<HealthCheck> {
@@ -110,9 +114,9 @@ fn of_image(check: &Healthcheck, shell: &[String]) -> HealthCheck {
 /// A text is given to the image's shell.
 fn in_words(test: &[String], shell: &[String]) -> Vec<String> {
     match test {
-        [form, text @ ..] if form == "CMD-SHELL" => {
+        [form, line @ ..] if form == "CMD-SHELL" => {
             let shell = if shell.is_empty() { SHELL.map(String::from).to_vec() } else { shell.to_vec() };
-            ["CMD".to_owned()].into_iter().chain(shell).chain(text.iter().cloned()).collect()
+            ["CMD".to_owned()].into_iter().chain(shell).chain(line.iter().cloned()).collect()
         }
         _ => test.to_vec(),
     }
@@ -140,7 +144,9 @@ mod tests {
             RuntimeConfig { entrypoint: words(image.0), cmd: words(image.1), ..RuntimeConfig::default() };
         let wish = ContainerSpec { entrypoint: wish.0, command: words(wish.1), ..ContainerSpec::default() };
         match resolve(&image, &wish) {
-            Ok(spec) => [spec.entrypoint, spec.command].into_iter().flatten().flatten().collect::<Vec<_>>().join(" "),
+            Ok(spec) => {
+                [spec.entrypoint, spec.command].into_iter().flatten().flatten().collect::<Vec<_>>().join(" ")
+            }
             Err(error) => error.to_string().split(':').next().unwrap().into(),
         }
     }
@@ -234,8 +240,13 @@ mod tests {
         assert_eq!((inherited.interval, inherited.retries), (Duration::from_secs(5), 2));
 
         let zero = Duration::ZERO;
-        let part =
-            HealthCheck { test: Vec::new(), interval: Duration::from_secs(1), timeout: zero, retries: 0, start_period: zero };
+        let part = HealthCheck {
+            test: Vec::new(),
+            interval: Duration::from_secs(1),
+            timeout: zero,
+            retries: 0,
+            start_period: zero,
+        };
         let asked = |health: HealthCheck| {
             let wish = ContainerSpec { health: Some(health), ..ContainerSpec::default() };
             resolve(&image, &wish).unwrap().health
@@ -247,9 +258,13 @@ mod tests {
 
     #[test]
     fn exposed_ports_are_published_at_any_free_port() {
-        let ports = ["80/tcp", "53/udp", "8080", "9/sctp"].map(|port| (port.to_owned(), super::super::config::Nothing {}));
+        let ports = ["80/tcp", "53/udp", "8080", "9/sctp"].map(str::to_owned);
         let image = RuntimeConfig { exposed_ports: ports.into(), ..RuntimeConfig::default() };
-        let found: Vec<_> = exposed(&image).iter().map(|port| (port.container, port.protocol, port.host)).collect();
-        assert_eq!(found, [(53, Protocol::Udp, None), (80, Protocol::Tcp, None), (8080, Protocol::Tcp, None)]);
+        let found: Vec<_> =
+            exposed(&image).iter().map(|port| (port.container, port.protocol, port.host)).collect();
+        assert_eq!(
+            found,
+            [(53, Protocol::Udp, None), (80, Protocol::Tcp, None), (8080, Protocol::Tcp, None)]
+        );
     }
 }

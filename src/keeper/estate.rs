@@ -5,6 +5,7 @@
 //! DATA/names/NAME       a link to the id of who has the name: an index of the journals, claimed by making it
 //! DATA/past/ID          the journals of those that are gone, the latest few
 //! DATA/images/          the built-in image, unpacked
+//! DATA/store/           all other images (`image::store`)
 //! RUN/ID                the control socket of a container's keeper, as long as that lives
 //! ```
 //!
@@ -22,6 +23,7 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 
 use super::id::{ContainerId, is_hex};
+use crate::image::store::Store;
 use crate::lab;
 use crate::model::Name;
 
@@ -80,6 +82,15 @@ impl Estate {
             make_private(directory)?;
         }
         Ok(estate)
+    }
+
+    /// Where images are, or will be: nothing is made.
+    pub fn images(root: Option<&Path>) -> Result<Store, EstateError> {
+        let data = match root {
+            Some(root) => std::path::absolute(root).map_err(files("find", root))?.join("data"),
+            None => usual_data(),
+        };
+        Ok(Store::at(data.join("store")))
     }
 
     /// What was chosen with `--root`.

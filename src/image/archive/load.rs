@@ -97,7 +97,10 @@ impl Content {
                 // Docker's older archives have a link where the same layer comes again.
                 EntryType::Symlink => {
                     let target = entry.link_name_bytes().unwrap_or_default();
-                    let beside = path.parent().unwrap_or(Path::new("")).join(String::from_utf8_lossy(&target).as_ref());
+                    let beside = path
+                        .parent()
+                        .unwrap_or(Path::new(""))
+                        .join(String::from_utf8_lossy(&target).as_ref());
                     content.links.insert(path, clean(beside.as_os_str().as_encoded_bytes())?);
                 }
                 EntryType::Link => {
@@ -153,7 +156,9 @@ impl Content {
             }
             let mut names: Vec<Reference> = name_of(named).into_iter().collect();
             let same = docker.iter().filter(|entry| entry.config.contains(manifest.config.digest.hex()));
-            names.extend(same.flat_map(|entry| entry.repo_tags.iter().flatten()).filter_map(|tag| tag.parse().ok()));
+            names.extend(
+                same.flat_map(|entry| entry.repo_tags.iter().flatten()).filter_map(|tag| tag.parse().ok()),
+            );
             let descriptor = Descriptor { annotations: BTreeMap::new(), platform: None, ..descriptor };
             match images.iter_mut().find(|(known, _)| known.digest == descriptor.digest) {
                 Some((_, known)) => known.extend(names),
@@ -225,4 +230,3 @@ fn name_of(descriptor: &Descriptor) -> Option<Reference> {
 fn reading(source: io::Error) -> ArchiveError {
     ArchiveError::Stream { action: "read", source }
 }
-

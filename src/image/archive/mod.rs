@@ -17,7 +17,9 @@ pub use save::save;
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// There are no images in it.
-    #[error("this is no archive of images: it has neither manifest.json nor index.json (write one with: terrarium save, docker save, skopeo copy)")]
+    #[error(
+        "this is no archive of images: it has neither manifest.json nor index.json (write one with: terrarium save, docker save, skopeo copy)"
+    )]
     NotImages,
     /// It promises what is not there.
     #[error("the archive lacks {0} (it is damaged, or cut short)")]

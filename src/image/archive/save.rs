@@ -45,12 +45,12 @@ fn descriptors(image: &Image, names: &[Reference]) -> Vec<Descriptor> {
     if names.is_empty() {
         return vec![plain];
     }
-    let named = |name: &Reference| {
+    let called = |name: &Reference| {
         let tag = name.tag().unwrap_or_default().to_owned();
         let annotations = [(WHOLE_NAME.to_owned(), name.to_string()), (REF_NAME.to_owned(), tag)];
         Descriptor { annotations: annotations.into(), ..plain.clone() }
     };
-    names.iter().map(named).collect()
+    names.iter().map(called).collect()
 }
 
 fn docker_entry(image: &Image, names: &[Reference]) -> DockerEntry {
@@ -71,7 +71,11 @@ fn directory<W: Write>(archive: &mut Builder<W>, name: &str) -> Result<(), Archi
     archive.append_data(&mut header, format!("{name}/"), io::empty()).map_err(writing)
 }
 
-fn document<W: Write>(archive: &mut Builder<W>, name: &str, content: &impl Serialize) -> Result<(), ArchiveError> {
+fn document<W: Write>(
+    archive: &mut Builder<W>,
+    name: &str,
+    content: &impl Serialize,
+) -> Result<(), ArchiveError> {
     let bytes = serde_json::to_vec(content).expect("the documents have only texts for keys");
     let mut header = header(EntryType::Regular, bytes.len() as u64);
     archive.append_data(&mut header, name, bytes.as_slice()).map_err(writing)

@@ -55,9 +55,9 @@ pub enum Unpacked<R: BufRead> {
     /// They were not.
     Plain(R),
     /// By gzip.
-    Gzip(MultiGzDecoder<R>),
+    Gzip(Box<MultiGzDecoder<R>>),
     /// By zstd.
-    Zstd(Box<Frames<R>>),
+    Zstd(Frames<R>),
 }
 
 /// The most that has to be kept in memory of what came before. What `zstd` writes without `--ultra` needs 8 MiB.
@@ -70,8 +70,8 @@ impl<R: BufRead> Unpacked<R> {
     pub fn new(mut stream: R) -> Result<Self, LayerError> {
         Ok(match Packing::of(stream.fill_buf().map_err(LayerError::Read)?)? {
             Packing::Plain => Self::Plain(stream),
-            Packing::Gzip => Self::Gzip(MultiGzDecoder::new(stream)),
-            Packing::Zstd => Self::Zstd(Box::new(Frames::Between(Some(stream)))),
+            Packing::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(stream))),
+            Packing::Zstd => Self::Zstd(Frames::Between(Some(stream))),
         })
     }
 
@@ -80,10 +80,8 @@ impl<R: BufRead> Unpacked<R> {
         match self {
             Self::Plain(stream) => Some(stream),
             Self::Gzip(stream) => Some(stream.into_inner()),
-            Self::Zstd(frames) => match *frames {
-                Frames::Between(stream) => stream,
-                Frames::Within(decoder) => Some(decoder.into_inner().into_inner().1),
-            },
+            Self::Zstd(Frames::Between(stream)) => stream,
+            Self::Zstd(Frames::Within(decoder)) => Some(decoder.into_inner().into_inner().1),
         }
     }
 }
@@ -103,8 +101,11 @@ pub enum Frames<R: BufRead> {
     /// Where one may begin; nothing after the last.
     Between(Option<R>),
     /// In one.
-    Within(StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>),
+    Within(Box<Frame<R>>),
 }
+
+/// One frame, whose first bytes have been looked at.
+type Frame<R> = StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>;
 
 impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -145,7 +146,7 @@ impl<R: BufRead> Frames<R> {
         let whole = Cursor::new(magic).chain(stream);
         let decoder =
             StreamingDecoder::new_with_max_window_size(whole, LARGEST_WINDOW).map_err(io::Error::other)?;
-        Ok(Self::Within(decoder))
+        Ok(Self::Within(Box::new(decoder)))
     }
 }
 

@@ -40,13 +40,19 @@ pub(super) fn opaque_mark() -> &'static str {
 #[derive(Debug, Error)]
 pub enum LayerError {
     /// A name that leads out of the image.
-    #[error("the archive has an entry `{0}` that leads out of the image (it is damaged or hostile: do not use it)")]
+    #[error(
+        "the archive has an entry `{0}` that leads out of the image (it is damaged or hostile: do not use it)"
+    )]
     Escapes(String),
     /// A name that no file can have.
-    #[error("the archive has an entry with an impossible name, `{0}` (it is damaged or hostile: do not use it)")]
+    #[error(
+        "the archive has an entry with an impossible name, `{0}` (it is damaged or hostile: do not use it)"
+    )]
     Name(String),
     /// An entry that is of no kind we know.
-    #[error("the archive's entry {path} is of an unknown kind, `{kind}` (make the image anew with another tool)")]
+    #[error(
+        "the archive's entry {path} is of an unknown kind, `{kind}` (make the image anew with another tool)"
+    )]
     Kind {
         /// Which.
         path: String,
@@ -54,7 +60,9 @@ pub enum LayerError {
         kind: char,
     },
     /// A hard link to what is not there.
-    #[error("the archive's entry {path} is a hard link to {target}, which is not in the same layer (the archive is damaged)")]
+    #[error(
+        "the archive's entry {path} is a hard link to {target}, which is not in the same layer (the archive is damaged)"
+    )]
     Link {
         /// Which.
         path: String,
@@ -62,7 +70,9 @@ pub enum LayerError {
         target: String,
     },
     /// An entry that is beneath a file.
-    #[error("the archive has {0} beneath something that is no directory (it is damaged or hostile: do not use it)")]
+    #[error(
+        "the archive has {0} beneath something that is no directory (it is damaged or hostile: do not use it)"
+    )]
     NotInDirectory(String),
     /// Too much of it.
     #[error("the archive has more than {0} (it is damaged or hostile; an image like that cannot be used)")]

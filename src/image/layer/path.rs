@@ -20,8 +20,11 @@ pub fn clean(name: &[u8]) -> Result<PathBuf, LayerError> {
     for part in name.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." if !path.pop() => return Err(LayerError::Escapes(shown())),
-            b".." => {}
+            b".." => {
+                if !path.pop() {
+                    return Err(LayerError::Escapes(shown()));
+                }
+            }
             part if part.len() > LONGEST_PART => return Err(LayerError::Name(shown())),
             part => path.push(OsStr::from_bytes(part)),
         }
@@ -35,9 +38,14 @@ mod tests {
 
     #[test]
     fn a_name_becomes_a_path_beneath_the_root() {
-        for (name, path) in
-            [("a/b", "a/b"), ("./a//b/", "a/b"), ("/etc/passwd", "etc/passwd"), ("./", ""), ("a/../b", "b"), ("..a", "..a")]
-        {
+        for (name, path) in [
+            ("a/b", "a/b"),
+            ("./a//b/", "a/b"),
+            ("/etc/passwd", "etc/passwd"),
+            ("./", ""),
+            ("a/../b", "b"),
+            ("..a", "..a"),
+        ] {
             assert_eq!(clean(name.as_bytes()).unwrap(), PathBuf::from(path), "{name}");
         }
     }

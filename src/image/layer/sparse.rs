@@ -25,7 +25,8 @@ pub(super) fn segments(entry: &mut impl Read, most: u64) -> io::Result<Segments>
             match byte[0] {
                 b'\n' => return Ok(value),
                 digit @ b'0'..=b'9' => {
-                    let longer = value.checked_mul(10).and_then(|value| value.checked_add((digit - b'0').into()));
+                    let longer =
+                        value.checked_mul(10).and_then(|value| value.checked_add((digit - b'0').into()));
                     value = longer.ok_or_else(damaged)?;
                 }
                 _ => return Err(damaged()),
@@ -51,7 +52,12 @@ fn damaged() -> io::Error {
 }
 
 /// Writes what an entry has, with holes for its zeros, at most so many bytes; says how many there were.
-pub(super) fn fill(file: &mut File, entry: &mut impl Read, buffer: &mut Vec<u8>, most: u64) -> io::Result<Filled> {
+pub(super) fn fill(
+    file: &mut File,
+    entry: &mut impl Read,
+    buffer: &mut Vec<u8>,
+    most: u64,
+) -> io::Result<Filled> {
     buffer.resize(BUFFER, 0);
     let mut size: u64 = 0;
     let mut hole = false;
@@ -170,7 +176,9 @@ mod tests {
         bytes.extend([2; 100]);
         bytes.extend(vec![0; 3 * BLOCK]);
         let mut file = tempfile::tempfile().unwrap();
-        let Filled::With(size) = fill(&mut file, &mut &bytes[..], &mut Vec::new(), u64::MAX).unwrap() else { panic!() };
+        let Filled::With(size) = fill(&mut file, &mut &bytes[..], &mut Vec::new(), u64::MAX).unwrap() else {
+            panic!()
+        };
         assert_eq!(size, bytes.len() as u64);
         let mut read = Vec::new();
         file.rewind().unwrap();

@@ -18,7 +18,8 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, futimens, makedev, mkdirat, mknodat, utimensat,
+    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, futimens, makedev, mkdirat, mknodat,
+    utimensat,
 };
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchown, fchownat, linkat, symlinkat};
@@ -129,7 +130,9 @@ impl Unpacking {
             return self.delete(parent, name, OsStr::from_bytes(deleted));
         }
         match kind {
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => self.file(&path, entry, described),
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                self.file(&path, entry, &described)
+            }
             EntryType::Directory => self.directory(&path, described.attributes),
             EntryType::Symlink => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
@@ -141,7 +144,8 @@ impl Unpacking {
             }
             EntryType::Fifo => {
                 let (directory, name) = self.make_room(&path)?;
-                mknodat(directory, name, SFlag::S_IFIFO, Mode::from_bits_truncate(0o600), 0).map_err(at("make", &path))?;
+                mknodat(directory, name, SFlag::S_IFIFO, Mode::from_bits_truncate(0o600), 0)
+                    .map_err(at("make", &path))?;
                 self.attributes_of_name(&path, &described.attributes)
             }
             EntryType::Char | EntryType::Block => {
@@ -172,7 +176,8 @@ impl Unpacking {
             Some(_) => {}
             None => {
                 let whiteout = makedev(0, 0);
-                mknodat(directory, deleted, SFlag::S_IFCHR, Mode::empty(), whiteout).map_err(at("make", &path))?;
+                mknodat(directory, deleted, SFlag::S_IFCHR, Mode::empty(), whiteout)
+                    .map_err(at("make", &path))?;
             }
         }
         self.deleted.insert(path);
@@ -181,19 +186,26 @@ impl Unpacking {
 
     fn make_opaque(&mut self, path: &Path) -> Result<(), LayerError> {
         self.directory_there(path)?;
-        let directory = self.tree.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(at("open", path))?;
+        let directory =
+            self.tree.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(at("open", path))?;
         File::from(directory).set_xattr(opaque_mark(), b"y").map_err(LayerError::files("mark", path))
     }
 
-    fn file<R: Read>(&mut self, path: &Path, entry: &mut Entry<'_, R>, described: Described) -> Result<(), LayerError> {
+    fn file<R: Read>(
+        &mut self,
+        path: &Path,
+        entry: &mut Entry<'_, R>,
+        described: &Described,
+    ) -> Result<(), LayerError> {
         let left = self.limits.bytes - self.tally.bytes;
         let (directory, name) = self.make_room(path)?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let opened = openat(directory, name, flags, Mode::from_bits_truncate(0o600)).map_err(at("make", path))?;
+        let opened =
+            openat(directory, name, flags, Mode::from_bits_truncate(0o600)).map_err(at("make", path))?;
         let mut file = File::from(opened);
-        let filled = match described.sparse {
+        let filled = match &described.sparse {
             Some(Sparse { size, .. }) => sparse::segments(entry, self.limits.entries)
-                .and_then(|segments| sparse::fill_segments(&mut file, entry, (&segments, size), left)),
+                .and_then(|segments| sparse::fill_segments(&mut file, entry, (&segments, *size), left)),
             None => sparse::fill(&mut file, entry, &mut self.buffer, left),
         };
         match filled.map_err(|error| self.writing(path, error))? {
@@ -206,7 +218,9 @@ impl Unpacking {
     /// The disk's complaints are told apart from the archive's by their numbers.
     fn writing(&self, path: &Path, error: io::Error) -> LayerError {
         match error.raw_os_error() {
-            Some(_) => LayerError::Files { action: "write", path: self.tree.path().join(path), source: error },
+            Some(_) => {
+                LayerError::Files { action: "write", path: self.tree.path().join(path), source: error }
+            }
             None => LayerError::Read(error),
         }
     }
@@ -245,7 +259,8 @@ impl Unpacking {
         if target == path {
             return Ok(());
         }
-        let missing = || LayerError::Link { path: path.display().to_string(), target: target.display().to_string() };
+        let missing =
+            || LayerError::Link { path: path.display().to_string(), target: target.display().to_string() };
         let named = target.file_name().ok_or_else(missing)?;
         let from = self.parent(&target)?.try_clone().map_err(LayerError::files("open", &target))?;
         match kind_of(&from, named) {
@@ -275,9 +290,11 @@ impl Unpacking {
 
     fn parent(&mut self, path: &Path) -> Result<&std::os::fd::OwnedFd, LayerError> {
         let parent = path.parent().unwrap_or(Path::new(""));
-        self.tree.directory(parent).map_err(|error| match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-            Errno::ENOTDIR | Errno::ELOOP => LayerError::NotInDirectory(path.display().to_string()),
-            _ => LayerError::Files { action: "open", path: parent.into(), source: error },
+        self.tree.directory(parent).map_err(|error| {
+            match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
+                Errno::ENOTDIR | Errno::ELOOP => LayerError::NotInDirectory(path.display().to_string()),
+                _ => LayerError::Files { action: "open", path: parent.into(), source: error },
+            }
         })
     }
 
@@ -305,7 +322,8 @@ impl Unpacking {
                 .map_err(at("change the owner of", path))?;
         }
         if kind_of(parent, name) == Some(SFlag::S_IFIFO) {
-            fchmodat(parent, name, said.mode, FchmodatFlags::FollowSymlink).map_err(at("set the mode of", path))?;
+            fchmodat(parent, name, said.mode, FchmodatFlags::FollowSymlink)
+                .map_err(at("set the mode of", path))?;
         }
         utimensat(parent, name, &said.modified, &said.modified, UtimensatFlags::NoFollowSymlink)
             .map_err(at("set the time of", path))?;
@@ -328,7 +346,8 @@ impl Unpacking {
 /// Attributes that a file system does not have are not worth failing for; overlayfs's own are not the archive's to set.
 fn set_attribute(file: &File, name: &OsStr, value: &[u8]) -> io::Result<()> {
     let bytes = name.as_bytes();
-    let taken = bytes == b"security.capability" || (bytes.starts_with(b"user.") && !bytes.starts_with(b"user.overlay."));
+    let taken = bytes == b"security.capability"
+        || (bytes.starts_with(b"user.") && !bytes.starts_with(b"user.overlay."));
     if !taken {
         return Ok(());
     }
@@ -375,7 +394,9 @@ impl Described {
         let id = |id: io::Result<u64>| -> Result<u32, LayerError> {
             // The largest number means "do not change" to the kernel.
             let id = u32::try_from(id.map_err(LayerError::Read)?).ok().filter(|id| *id != u32::MAX);
-            id.ok_or_else(|| LayerError::Read(io::Error::new(io::ErrorKind::InvalidData, "an owner is no number")))
+            id.ok_or_else(|| {
+                LayerError::Read(io::Error::new(io::ErrorKind::InvalidData, "an owner is no number"))
+            })
         };
         let seconds = i64::try_from(header.mtime().unwrap_or(0)).unwrap_or(0);
         let attributes = Attributes {

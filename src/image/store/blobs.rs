@@ -60,9 +60,17 @@ impl Store {
     }
 
     /// A document.
-    pub fn document<T: DeserializeOwned>(&self, what: &'static str, digest: &Digest) -> Result<T, StoreError> {
+    pub fn document<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        digest: &Digest,
+    ) -> Result<T, StoreError> {
         let bytes = self.bytes(digest)?;
-        serde_json::from_slice(&bytes).map_err(|source| StoreError::Document { what, digest: digest.clone(), source })
+        serde_json::from_slice(&bytes).map_err(|source| StoreError::Document {
+            what,
+            digest: digest.clone(),
+            source,
+        })
     }
 
     /// Begins to take one in. Only for whoever is adding.
@@ -109,7 +117,11 @@ impl Incoming {
     /// It is whole if it is what was promised.
     pub fn keep_as(self, wanted: &Digest) -> Result<Blob, StoreError> {
         let found = self.digest();
-        if found == *wanted { self.keep() } else { Err(StoreError::Damaged { wanted: wanted.clone(), found }) }
+        if found == *wanted {
+            self.keep()
+        } else {
+            Err(StoreError::Damaged { wanted: wanted.clone(), found })
+        }
     }
 }
 

@@ -46,13 +46,23 @@ impl Store {
                 match self.digests(&layer.digest) {
                     Err(error) => flaw(error.to_string()),
                     Ok((packed, _)) if packed != layer.digest => {
-                        flaw(format!("layer {} has become {} (pull or load it again)", layer.digest.short(), packed.short()));
+                        flaw(format!(
+                            "layer {} has become {} (pull or load it again)",
+                            layer.digest.short(),
+                            packed.short()
+                        ));
                     }
                     Ok((_, unpacked)) if unpacked != *diff_id => {
-                        flaw(format!("layer {} is not what its image says (pull it again)", layer.digest.short()));
+                        flaw(format!(
+                            "layer {} is not what its image says (pull it again)",
+                            layer.digest.short()
+                        ));
                     }
                     Ok(_) if !self.layer(diff_id).is_dir() => {
-                        flaw(format!("layer {} is not unpacked (the next container unpacks it)", layer.digest.short()));
+                        flaw(format!(
+                            "layer {} is not unpacked (the next container unpacks it)",
+                            layer.digest.short()
+                        ));
                     }
                     Ok(_) => {}
                 }

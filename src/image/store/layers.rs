@@ -102,10 +102,7 @@ fn read(
     to: &SyncSender<io::Result<Vec<u8>>>,
 ) -> Result<(), StoreError> {
     let packed = BufReader::with_capacity(PIECE, Digesting::new(archive));
-    let mut unpacked = match Unpacked::new(packed) {
-        Ok(unpacked) => unpacked,
-        Err(error) => return Err(error.into()),
-    };
+    let mut unpacked = Unpacked::new(packed)?;
     let mut hasher = Hasher::default();
     loop {
         let mut piece = vec![0; PIECE];
@@ -130,7 +127,8 @@ fn read(
     if found != *diff_id {
         return Err(LayerError::Digest { wanted: diff_id.clone(), found }.into());
     }
-    let mut packed = unpacked.into_inner().ok_or_else(|| LayerError::Read(io::ErrorKind::InvalidData.into()))?;
+    let mut packed =
+        unpacked.into_inner().ok_or_else(|| LayerError::Read(io::ErrorKind::InvalidData.into()))?;
     io::copy(&mut packed, &mut io::sink()).map_err(LayerError::Read)?;
     let found = packed.into_inner().hasher().digest();
     if found == *blob { Ok(()) } else { Err(StoreError::Damaged { wanted: blob.clone(), found }) }

@@ -40,6 +40,8 @@ use super::digest::Digest;
 use super::layer::LayerError;
 use super::manifest::{Descriptor, Manifest};
 use super::reference::InvalidReference;
+use super::resolve::{ResolveError, resolve};
+use crate::model::{ContainerSpec, LAB_IMAGE};
 
 /// All images of a user.
 #[derive(Clone, Debug)]
@@ -80,7 +82,9 @@ pub enum StoreError {
     #[error(transparent)]
     Reference(#[from] InvalidReference),
     /// A container uses it.
-    #[error("conflict: cannot remove {image}: container {container} is using it (remove that first: terrarium rm {container}; or use --force)")]
+    #[error(
+        "conflict: cannot remove {image}: container {container} is using it (remove that first: terrarium rm {container}; or use --force)"
+    )]
     InUse {
         /// Which.
         image: String,
@@ -112,7 +116,9 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// An image that contradicts itself.
-    #[error("image {id} names {layers} layers and describes {described} (it is damaged: pull or load it again)")]
+    #[error(
+        "image {id} names {layers} layers and describes {described} (it is damaged: pull or load it again)"
+    )]
     Layers {
         /// Which.
         id: Digest,
@@ -129,6 +135,9 @@ pub enum StoreError {
         /// What there is.
         there: String,
     },
+    /// An image and a wish that make no container.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     /// A layer.
     #[error(transparent)]
     Layer(#[from] LayerError),
@@ -165,6 +174,17 @@ impl Store {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What a container is that was asked for: what its image says is filled in, and which image that is now is noted. The
+    /// built-in image says nothing.
+    pub fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, StoreError> {
+        if wish.image == LAB_IMAGE {
+            return Ok(wish.clone());
+        }
+        let image = self.find(&wish.image)?;
+        let spec = resolve(&image.config.config, wish)?;
+        Ok(ContainerSpec { image_id: Some(image.id.to_string()), ..spec })
     }
 
     /// Makes what is missing of its directories, clears what a killed process left, and keeps others from clearing.

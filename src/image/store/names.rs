@@ -39,7 +39,7 @@ impl Store {
     /// The image of a name, of an id, or of the beginning of one.
     pub fn find(&self, word: &str) -> Result<Image, StoreError> {
         let names = self.names()?;
-        if let Some(found) = self.by_reference(&names, word)? {
+        if let Some(found) = by_reference(&names, word)? {
             return self.image(&found.descriptor);
         }
         let missing = || StoreError::NoSuchImage(word.into());
@@ -111,7 +111,8 @@ impl Store {
                 others.push(lost);
             }
         }
-        let nameless = |known: &Descriptor| known.digest == manifest.digest && !known.annotations.contains_key(REF_NAME);
+        let nameless =
+            |known: &Descriptor| known.digest == manifest.digest && !known.annotations.contains_key(REF_NAME);
         others.retain(|known| !nameless(known));
         let mut named = manifest.clone();
         named.annotations = [(REF_NAME.to_owned(), name)].into();
@@ -133,60 +134,38 @@ impl Store {
 
     /// Removes a name, or an image by its id; says what became of it. The space comes back with the next sweep.
     pub fn remove(&self, word: &str, force: Force) -> Result<Vec<Untagged>, StoreError> {
-        let image = self.find(word)?;
         let held = self.hold()?;
         let mut index = self.index()?;
-        let asked = self.by_reference(&index.manifests.iter().cloned().map(Named::from).collect::<Vec<_>>(), word)?;
-        let same: Vec<Named> = index.manifests.iter().cloned().map(Named::from).collect();
-        let mut of_image = Vec::new();
-        for named in same {
-            if self.image(&named.descriptor).is_ok_and(|other| other.id == image.id) {
-                of_image.push(named);
-            }
-        }
-        let tags = of_image.iter().filter(|named| named.reference.as_ref().is_some_and(|name| name.tag().is_some()));
-        let going: Vec<Named> = match &asked {
-            // The last tag takes the names by digest, and the image, along.
-            Some(asked) if tags.clone().count() > 1 || (asked.reference.as_ref().is_some_and(|name| name.tag().is_none()) && tags.clone().count() > 0) => {
-                vec![asked.clone()]
-            }
-            Some(_) => of_image.clone(),
-            None if force == Force::No && tags.clone().count() > 1 => {
-                return Err(StoreError::SeveralNames(image.id.short().into()));
-            }
-            None => of_image.clone(),
+        let all: Vec<Named> = index.manifests.iter().cloned().map(Named::from).collect();
+        let asked = by_reference(&all, word)?;
+        let image = match &asked {
+            None => Some(self.find(word)?),
+            // One that is damaged has no id that could be seen; its name can go all the same.
+            Some(named) => self.image(&named.descriptor).ok(),
         };
-        let last = going.len() == of_image.len();
-        if last && force == Force::No && let Some(lease) = self.users(&image.id)?.into_iter().next() {
+        let same = |named: &&Named| {
+            let other = self.image(&named.descriptor).ok().map(|other| other.id);
+            other.is_some() && other == image.as_ref().map(|image| image.id.clone())
+        };
+        let own: Vec<Named> = all.iter().filter(same).cloned().collect();
+        let tags = own.iter().filter(|named| named.is_tag()).count();
+        let going = match &asked {
+            // The last tag takes the names by digest, and the image, along.
+            Some(named) if image.is_none() || tags > usize::from(named.is_tag()) => vec![named.clone()],
+            None if force == Force::No && tags > 1 => return Err(StoreError::SeveralNames(word.into())),
+            _ => own.clone(),
+        };
+        let last = image.filter(|_| going.len() == own.len());
+        if let Some(image) = last.as_ref().filter(|_| force == Force::No)
+            && let Some(lease) = self.users(&image.id)?.into_iter().next()
+        {
             return Err(StoreError::InUse { image: word.into(), container: lease.container() });
         }
         index.manifests.retain(|known| !going.contains(&Named::from(known.clone())));
         self.write_index(&held, &index)?;
-        let gone = going.iter().filter_map(|named| named.reference.as_ref());
-        let mut became: Vec<Untagged> = gone.map(|name| Untagged::Name(name.familiar())).collect();
-        if last {
-            became.push(Untagged::Image(image.id));
-        }
-        Ok(became)
-    }
-
-    fn by_reference(&self, names: &[Named], word: &str) -> Result<Option<Named>, StoreError> {
-        let reference = match word.parse::<Reference>() {
-            Ok(reference) => reference.or_latest(),
-            Err(error) => {
-                let digits = word.strip_prefix("sha256:").unwrap_or(word);
-                let id = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                return if id { Ok(None) } else { Err(error.into()) };
-            }
-        };
-        let exactly = |named: &&Named| named.reference.as_ref() == Some(&reference);
-        let at = |named: &&Named| {
-            // A tag beside a digest is only for people to read.
-            let digest = reference.digest().zip(named.reference.as_ref());
-            digest.is_some_and(|(digest, known)| *known == reference.at(digest))
-        };
-        let found = names.iter().find(exactly).or_else(|| names.iter().find(at));
-        Ok(found.cloned())
+        let names = going.iter().filter_map(|named| named.reference.as_ref());
+        let gone = names.map(|name| Untagged::Name(name.familiar()));
+        Ok(gone.chain(last.map(|image| Untagged::Image(image.id))).collect())
     }
 
     fn index(&self) -> Result<Index, StoreError> {
@@ -214,9 +193,34 @@ pub enum Force {
     Yes,
 }
 
+impl Named {
+    fn is_tag(&self) -> bool {
+        self.reference.as_ref().is_some_and(|name| name.tag().is_some())
+    }
+}
+
 impl From<Descriptor> for Named {
     fn from(descriptor: Descriptor) -> Self {
         let reference = descriptor.annotations.get(REF_NAME).and_then(|name| name.parse().ok());
         Self { reference, descriptor }
     }
+}
+
+fn by_reference(names: &[Named], word: &str) -> Result<Option<Named>, StoreError> {
+    let reference = match word.parse::<Reference>() {
+        Ok(reference) => reference.or_latest(),
+        Err(error) => {
+            let digits = word.strip_prefix("sha256:").unwrap_or(word);
+            let id = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            return if id { Ok(None) } else { Err(error.into()) };
+        }
+    };
+    let exactly = |named: &&Named| named.reference.as_ref() == Some(&reference);
+    let at = |named: &&Named| {
+        // A tag beside a digest is only for people to read.
+        let digest = reference.digest().zip(named.reference.as_ref());
+        digest.is_some_and(|(digest, known)| *known == reference.at(digest))
+    };
+    let found = names.iter().find(exactly).or_else(|| names.iter().find(at));
+    Ok(found.cloned())
 }

@@ -35,11 +35,14 @@ impl Store {
         let _held = self.hold()?;
         self.empty_making()?;
         let mut blobs: BTreeSet<String> = BTreeSet::new();
-        let mut layers: BTreeSet<String> = self.leased_layers()?.iter().map(|layer| layer.hex().into()).collect();
+        let mut layers: BTreeSet<String> =
+            self.leased_layers()?.iter().map(|layer| layer.hex().into()).collect();
         for named in self.names()? {
             blobs.insert(named.descriptor.digest.hex().into());
             // A document that cannot be read leads nowhere, and its name stays, for people to see.
-            let Ok(manifest) = self.document::<Manifest>("the manifest", &named.descriptor.digest) else { continue };
+            let Ok(manifest) = self.document::<Manifest>("the manifest", &named.descriptor.digest) else {
+                continue;
+            };
             blobs.insert(manifest.config.digest.hex().into());
             blobs.extend(manifest.layers.iter().map(|layer| layer.digest.hex().into()));
             if let Ok(image) = self.image(&named.descriptor) {
@@ -92,5 +95,8 @@ fn entries(directory: &Path) -> Result<Vec<(std::path::PathBuf, String)>, StoreE
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         result => result.map_err(files("read", directory))?,
     };
-    Ok(found.flatten().map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned())).collect())
+    Ok(found
+        .flatten()
+        .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
+        .collect())
 }

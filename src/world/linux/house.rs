@@ -27,6 +27,7 @@ pub(super) struct House {
     cgroup: PathBuf,
     cgroups: Cgroups,
     names: BTreeMap<Name, Id>,
+    /// Where images other than the built-in one are, if there can be any.
     images: Option<Store>,
     /// Held as long as the run lives.
     _lock: Flock<File>,
@@ -58,7 +59,11 @@ const RUN: &str = "terrarium-replay-";
 
 impl House {
     /// Moves in: clears what dead runs have left, and makes a directory that is this run's own.
-    pub(super) fn open(root: Option<&Path>, cgroups: &Cgroups) -> Result<Self, HouseError> {
+    pub(super) fn open(
+        root: Option<&Path>,
+        cgroups: &Cgroups,
+        images: Option<Store>,
+    ) -> Result<Self, HouseError> {
         let base = root.map_or_else(Base::usual, |chosen| Base::Chosen(chosen.into()));
         // Nobody moves in or clears while we do.
         let door = base.lock()?;
@@ -68,12 +73,7 @@ impl House {
         let own = lock(&path.join("lock"), FlockArg::LockExclusiveNonblock)?;
         drop(door);
         let cgroup = PathBuf::from(path.file_name().unwrap_or_default());
-        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), names: BTreeMap::new(), images: None, _lock: own })
-    }
-
-    /// Containers may be of these images, too.
-    pub(super) fn with_images(self, images: Store) -> Self {
-        Self { images: Some(images), ..self }
+        Ok(Self { base, path, cgroup, cgroups: cgroups.clone(), names: BTreeMap::new(), images, _lock: own })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -99,7 +99,9 @@ impl House {
         }
         let absent = || StoreError::NoSuchImage(spec.image.clone());
         let leased = match (&self.images, &spec.image_id) {
-            (Some(images), Some(id)) => id.parse().map_err(|_| absent()).and_then(|id| images.lease(directory, &id)),
+            (Some(images), Some(id)) => {
+                id.parse().map_err(|_| absent()).and_then(|id| images.lease(directory, &id))
+            }
             _ => Err(absent()),
         };
         leased.map_err(|error| Failure { code: None, message: error.to_string() })

@@ -31,6 +31,7 @@ use self::request::Clients;
 use self::timers::Timers;
 use self::watch::{EVERYBODY, Source, Watch};
 use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
+use crate::image::store::Store;
 use crate::lab::image::ImageError;
 use crate::model::{
     Action, ContainerSpec, Ending, Failure, Freezer, HostFacts, Id, Limits, Name, Observation, Oom,
@@ -94,16 +95,34 @@ impl Linux {
         Self::with_cgroups(root, Cgroups::detect(), specs)
     }
 
+    /// As [`Linux::open`], with the images of a store beside the built-in one.
+    pub fn with_images<'a>(
+        root: Option<&Path>,
+        images: Store,
+        specs: impl IntoIterator<Item = (&'a Name, &'a ContainerSpec)>,
+    ) -> Result<Self, Obstacle> {
+        Self::in_house(root, Cgroups::detect(), Some(images), specs)
+    }
+
     /// As [`Linux::open`], with the cgroups given: tests take a freezer that is not this host's best.
     pub fn with_cgroups<'a>(
         root: Option<&Path>,
         cgroups: Cgroups,
         specs: impl IntoIterator<Item = (&'a Name, &'a ContainerSpec)>,
     ) -> Result<Self, Obstacle> {
+        Self::in_house(root, cgroups, None, specs)
+    }
+
+    fn in_house<'a>(
+        root: Option<&Path>,
+        cgroups: Cgroups,
+        images: Option<Store>,
+        specs: impl IntoIterator<Item = (&'a Name, &'a ContainerSpec)>,
+    ) -> Result<Self, Obstacle> {
         for (name, spec) in specs {
             bundle::check(name, spec, &cgroups)?;
         }
-        let house = House::open(root, &cgroups)?;
+        let house = House::open(root, &cgroups, images)?;
         let found = runtime::probe(isolation(), house.path(), house.probe_cgroup())?;
         crate::lab::image::assemble(&house.image()?)?;
         let (namespaces, mounts) = (found.namespaces as u64, found.mounts as u64);
