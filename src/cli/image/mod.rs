@@ -1,9 +1,16 @@
 //! The verbs of images: one file each.
 
+mod history;
+mod images;
+mod inspect;
 mod load;
+mod prune;
 mod rmi;
 mod save;
 mod tag;
+
+use std::io;
+use std::time::SystemTime;
 
 use clap::Subcommand;
 
@@ -11,14 +18,34 @@ use super::{BAD, Globals, complain};
 use crate::image::layer::Tally;
 use crate::image::store::Store;
 use crate::keeper::Estate;
+use crate::report::docker::words;
 
 /// What can be done with images.
 #[derive(Subcommand)]
 pub(super) enum ImageVerb {
+    Images(images::Images),
     Load(load::Load),
     Save(save::Save),
     Tag(tag::Tag),
     Rmi(rmi::Rmi),
+    /// Look into images, and tidy up
+    #[command(subcommand, subcommand_value_name = "VERB", disable_help_subcommand = true)]
+    Image(Inner),
+}
+
+/// The verbs after `image`.
+#[derive(Subcommand)]
+pub(super) enum Inner {
+    Inspect(inspect::Inspect),
+    History(history::History),
+    Prune(prune::Prune),
+    #[command(visible_alias = "list")]
+    Ls(images::Images),
+    #[command(visible_alias = "remove")]
+    Rm(rmi::Rmi),
+    Tag(tag::Tag),
+    Load(load::Load),
+    Save(save::Save),
 }
 
 impl ImageVerb {
@@ -28,10 +55,14 @@ impl ImageVerb {
             Err(error) => return failed(&error.into()),
         };
         let done = match self {
-            Self::Load(load) => load.perform(&store),
-            Self::Save(save) => save.perform(&store),
-            Self::Tag(tag) => tag.perform(&store),
-            Self::Rmi(rmi) => rmi.perform(&store),
+            Self::Images(images) | Self::Image(Inner::Ls(images)) => images.perform(&store),
+            Self::Load(load) | Self::Image(Inner::Load(load)) => load.perform(&store),
+            Self::Save(save) | Self::Image(Inner::Save(save)) => save.perform(&store),
+            Self::Tag(tag) | Self::Image(Inner::Tag(tag)) => tag.perform(&store),
+            Self::Rmi(rmi) | Self::Image(Inner::Rm(rmi)) => rmi.perform(&store),
+            Self::Image(Inner::Inspect(inspect)) => inspect.perform(&store),
+            Self::Image(Inner::History(history)) => history.perform(&store),
+            Self::Image(Inner::Prune(prune)) => prune.perform(&store),
         };
         done.unwrap_or_else(|error| failed(&error))
     }
@@ -43,6 +74,20 @@ type Done = anyhow::Result<u8>;
 fn failed(error: &anyhow::Error) -> u8 {
     complain(error);
     BAD
+}
+
+/// How long ago that was, in Docker's words.
+fn ago(moment: Option<&str>, now: SystemTime) -> String {
+    let Some(then) = moment.and_then(|text| humantime::parse_rfc3339(text).ok()) else { return "N/A".into() };
+    format!("{} ago", words::span(now.duration_since(then).unwrap_or_default()))
+}
+
+/// Asks before something is removed.
+fn confirmed(what: &str) -> anyhow::Result<bool> {
+    eprint!("WARNING! {what}\nAre you sure you want to continue? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y"))
 }
 
 /// What unpacking could not keep, said once.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::super::{BAD, complain, written};
 use super::{Done, Store};
-use crate::image::store::{Force, Untagged};
+use crate::image::store::Force;
 
 /// Remove images
 ///
@@ -28,10 +28,7 @@ impl Rmi {
         let (mut told, mut complaints) = (String::new(), 0);
         for word in &self.images {
             match store.remove(word, force) {
-                Ok(gone) => told.extend(gone.iter().map(|gone| match gone {
-                    Untagged::Name(name) => format!("Untagged: {name}\n"),
-                    Untagged::Image(id) => format!("Deleted: {id}\n"),
-                })),
+                Ok(gone) => told.extend(gone.iter().map(|gone| format!("{gone}\n"))),
                 Err(error) => {
                     complain(&error);
                     complaints += 1;

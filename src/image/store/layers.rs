@@ -21,6 +21,21 @@ impl Store {
         self.path.join("layers").join(diff_id.hex())
     }
 
+    /// How many bytes its files have; none that are known if it is not unpacked.
+    pub fn layer_size(&self, diff_id: &Digest) -> u64 {
+        let text = fs::read_to_string(self.size_of(diff_id)).unwrap_or_default();
+        text.parse().unwrap_or(0)
+    }
+
+    /// How many bytes the files of all of its layers have: Docker's size of an image.
+    pub fn size(&self, image: &Image) -> u64 {
+        image.config.rootfs.diff_ids.iter().map(|diff_id| self.layer_size(diff_id)).sum()
+    }
+
+    fn size_of(&self, diff_id: &Digest) -> PathBuf {
+        self.path.join("sizes").join(diff_id.hex())
+    }
+
     /// The layers of an image as overlayfs wants them, the topmost first; those that are not there yet are unpacked.
     pub fn lower(&self, image: &Image, adding: &Adding) -> Result<Vec<PathBuf>, StoreError> {
         self.unpack(image, adding)?;
@@ -69,7 +84,11 @@ impl Store {
                 (_, Err(error)) => Err(error),
             }
         });
-        let placed = result.and_then(|tally| match fs::rename(&half, &path) {
+        let measured = result.and_then(|tally| {
+            self.write_whole(&self.size_of(diff_id), tally.bytes.to_string().as_bytes())?;
+            Ok(tally)
+        });
+        let placed = measured.and_then(|tally| match fs::rename(&half, &path) {
             // Another one was quicker: it is the same layer.
             Err(_) if path.exists() => Ok(tally),
             renamed => renamed.map(|()| tally).map_err(files("keep", &path)),

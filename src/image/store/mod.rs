@@ -4,6 +4,7 @@
 //! STORE/oci-layout, index.json     the names: which manifest each is
 //! STORE/blobs/sha256/HEX           manifests, configurations and layers, by the digest of what is in them
 //! STORE/layers/HEX/                a layer, unpacked once, by the digest of its unpacked archive
+//! STORE/sizes/HEX                  how many bytes its files have
 //! STORE/leases/HEX                 whose containers use which layers
 //! STORE/making/                    what is not whole yet
 //! STORE/busy, STORE/lock           locks: `busy` is shared by all who add something, `lock` guards the names for moments
@@ -196,7 +197,7 @@ impl Store {
     }
 
     fn hold(&self) -> Result<Held, StoreError> {
-        for part in ["blobs/sha256", "layers", "leases", "making"] {
+        for part in ["blobs/sha256", "layers", "sizes", "leases", "making"] {
             let path = self.path.join(part);
             DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(files("make", &path))?;
         }

@@ -1,6 +1,7 @@
 //! Names: which manifest each is. An image may have several, and one that has lost its last is still there.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 
 use super::{Held, Image, Store, StoreError, files};
@@ -25,6 +26,15 @@ pub enum Untagged {
     Name(String),
     /// The image is gone.
     Image(Digest),
+}
+
+impl fmt::Display for Untagged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "Untagged: {name}"),
+            Self::Image(id) => write!(f, "Deleted: {id}"),
+        }
+    }
 }
 
 /// Where OCI keeps a name.

@@ -22,6 +22,8 @@ pub struct Swept {
     pub bytes: u64,
     /// Unpacked layers that went.
     pub layers: u64,
+    /// Bytes that their files had.
+    pub unpacked: u64,
 }
 
 impl Store {
@@ -62,6 +64,10 @@ impl Store {
                 let half = self.new_place();
                 fs::rename(&path, &half).map_err(files("remove", &path))?;
                 remove_tree(&half).map_err(files("remove", &half))?;
+                let size = self.path.join("sizes").join(&name);
+                swept.unpacked +=
+                    fs::read_to_string(&size).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+                let _ = fs::remove_file(&size);
                 swept.layers += 1;
             }
         }
