@@ -8,6 +8,8 @@ use oci_spec::runtime::{
     Process, Spec, User,
 };
 
+use super::seccomp::default_seccomp;
+
 /// Whose privileges a container is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
@@ -69,6 +71,7 @@ pub fn default_spec(isolation: Isolation) -> Spec {
         .set_namespaces(Some(namespaces(isolation)))
         .set_masked_paths(Some(MASKED.map(str::to_owned).to_vec()))
         .set_readonly_paths(Some(READONLY.map(str::to_owned).to_vec()))
+        .set_seccomp(Some(default_seccomp(&CAPABILITIES)))
         .set_resources(None);
     match isolation {
         Isolation::Root => {
@@ -132,7 +135,7 @@ fn mounts(isolation: Isolation) -> Vec<Mount> {
     };
     vec![
         mount("/proc", "proc", "nosuid,noexec,nodev"),
-        mount("/dev", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"),
+        mount("/dev", "tmpfs", "nosuid,nodev,strictatime,mode=755,size=65536k"),
         mount("/dev/pts", "devpts", &format!("nosuid,noexec,{terminals}")),
         mount("/dev/shm", "tmpfs", "nosuid,noexec,nodev,mode=1777,size=65536k"),
         mount("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),

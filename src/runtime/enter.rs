@@ -54,6 +54,7 @@ impl Way {
         inside.add(Step::WorkingDirectory, directory.display().to_string(), change);
         ids::change(&mut inside, process, linux)?;
         inside.add(Step::DeathSignalAgain, "itself", Action::DieWithParent);
+        inside.filter_calls(linux)?;
 
         let (program, program_name) = plan::program(process)?;
         Ok(Self { joining: joining.operations(), inside: inside.operations(), program, program_name })

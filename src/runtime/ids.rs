@@ -34,9 +34,14 @@ pub(super) fn change(draft: &mut Draft, process: &Process, linux: &Linux) -> Res
         draft.add(Step::BoundingSet, format!("capability {number}"), Action::DropFromBoundingSet(number));
     }
     become_user(draft, process, linux);
+    // A filter takes this capability or the promise to gain no privileges. The bounding set lets no execve keep it.
+    let for_the_filter = match linux.seccomp() {
+        Some(_) if process.no_new_privileges() != Some(true) => 1 << caps::Capability::CAP_SYS_ADMIN.index(),
+        _ => 0,
+    };
     let sets = CapabilitySets {
-        effective: mask(granted.map(LinuxCapabilities::effective))?,
-        permitted: mask(granted.map(LinuxCapabilities::permitted))?,
+        effective: for_the_filter | mask(granted.map(LinuxCapabilities::effective))?,
+        permitted: for_the_filter | mask(granted.map(LinuxCapabilities::permitted))?,
         inheritable: mask(granted.map(LinuxCapabilities::inheritable))?,
     };
     draft.add(Step::Capabilities, "its capabilities", Action::SetCapabilities(sets));

@@ -9,19 +9,20 @@ use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::makedev;
-use oci_spec::runtime::{Linux, Mount, Spec};
+use nix::sys::stat::{Mode, SFlag, makedev};
+use oci_spec::runtime::{Linux, LinuxDeviceType, Mount, Spec};
 
 use super::bundle::BundleError;
+use super::inside::{Place, Trust};
 use super::isolation::has_user_namespace;
 use super::operation::{Action, MountOptions};
 use super::plan::{Draft, Surroundings, c_path};
 use super::steps::Step;
 use super::sys::{self, Depth};
 
-/// Device files that every container has, with their numbers.
-const DEVICES: [(&str, u64, u64); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+/// Device files that every container has: the host's, which it can use and not change. Nobody opens any other, because every
+/// file system of the container forbids it, so that it does no harm to make one.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 const LINKS: [(&str, &str); 5] = [
     ("/dev/ptmx", "pts/ptmx"),
@@ -73,12 +74,10 @@ pub(super) fn prepare(
             Some(kind) => make(draft, kind, target, options, linux)?,
         });
     }
-    if has_user_namespace(linux) {
-        // A user may not make device files, and binds the host's.
-        for (name, ..) in DEVICES {
-            let path = Path::new("/dev").join(name);
-            trees.push(take(draft, Step::Devices, &path, &path, &Options::default())?);
-        }
+    for name in DEVICES {
+        let path = Path::new("/dev").join(name);
+        let options = Options { attributes: sys::MOUNT_ATTR_RDONLY, ..Options::default() };
+        trees.push(take(draft, Step::Devices, &path, &path, &options)?);
     }
     Ok(trees)
 }
@@ -91,21 +90,29 @@ pub(super) fn attach(draft: &mut Draft, linux: &Linux, trees: &[Tree]) -> Result
             TreeKind::Directory => draft.make_directories(*step, target)?,
             TreeKind::File => {
                 draft.make_directories(*step, target.parent().unwrap_or(Path::new("/")))?;
-                draft.add(*step, name.clone(), Action::MakeFile(c_path(target)?));
+                draft.add(*step, name.clone(), Action::MakeFile(Place::of(target)?));
             }
         }
-        draft.add(*step, name, Action::Attach { tree: *number, target: c_path(target)? });
+        let trust = Trust::in_the_way_to(target);
+        draft.add(*step, name, Action::Attach { tree: *number, target: c_path(target)?, trust });
     }
     draft.make_directories(Step::Devices, Path::new("/dev"))?;
-    if !has_user_namespace(linux) {
-        for (name, major, minor) in DEVICES {
-            let path = Path::new("/dev").join(name);
-            let action = Action::Device { path: c_path(&path)?, number: makedev(major, minor) };
-            draft.add(Step::Devices, path.display().to_string(), action);
-        }
+    for device in linux.devices().iter().flatten() {
+        let path = device.path();
+        draft.make_directories(Step::Devices, path.parent().unwrap_or(Path::new("/")))?;
+        draft.add(
+            Step::Devices,
+            path.display().to_string(),
+            Action::Device {
+                place: Place::of(path)?,
+                kind: node(device.typ())?,
+                mode: Mode::from_bits_truncate(device.file_mode().unwrap_or(0o666)),
+                number: makedev(device.major().unsigned_abs(), device.minor().unsigned_abs()),
+            },
+        );
     }
     for (path, target) in LINKS {
-        let action = Action::Link { path: CString::new(path)?, target: CString::new(target)? };
+        let action = Action::Link { place: Place::of(Path::new(path))?, target: CString::new(target)? };
         draft.add(Step::Devices, path, action);
     }
     Ok(())
@@ -115,11 +122,15 @@ pub(super) fn attach(draft: &mut Draft, linux: &Linux, trees: &[Tree]) -> Result
 pub(super) fn protect(draft: &mut Draft, linux: &Linux) -> Result<(), BundleError> {
     for (key, value) in linux.sysctl().iter().flatten().collect::<BTreeMap<_, _>>() {
         let path = Path::new("/proc/sys").join(key.replace('.', "/"));
-        let action = Action::WriteFile { path: c_path(&path)?, content: value.clone().into_bytes() };
+        let action = Action::WriteSetting { path: c_path(&path)?, content: value.clone().into_bytes() };
         draft.add(Step::KernelSettings, path.display().to_string(), action);
     }
     for path in linux.masked_paths().iter().flatten() {
-        draft.add(Step::MaskPaths, path, Action::Mask(CString::new(path.as_str())?));
+        let empty = vec![
+            (c"nr_blocks".to_owned(), Some(c"1".to_owned())),
+            (c"nr_inodes".to_owned(), Some(c"1".to_owned())),
+        ];
+        draft.add(Step::MaskPaths, path, Action::Mask { path: CString::new(path.as_str())?, empty });
     }
     for path in linux.readonly_paths().iter().flatten() {
         draft.add(Step::ReadonlyPaths, path, Action::Protect(CString::new(path.as_str())?));
@@ -193,6 +204,15 @@ fn take(
         Action::TakeTree { tree: number, source: c_path(source)?, depth, attributes: options.attributes };
     draft.add(Step::PrepareMounts, source.display().to_string(), action);
     Ok(Tree { number, target: target.to_path_buf(), kind, step })
+}
+
+fn node(kind: LinuxDeviceType) -> Result<SFlag, BundleError> {
+    match kind {
+        LinuxDeviceType::C | LinuxDeviceType::U => Ok(SFlag::S_IFCHR),
+        LinuxDeviceType::B => Ok(SFlag::S_IFBLK),
+        LinuxDeviceType::P => Ok(SFlag::S_IFIFO),
+        LinuxDeviceType::A => Err(BundleError::Unsupported("a device of every kind".to_owned())),
+    }
 }
 
 fn make(

@@ -6,15 +6,16 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socket};
-use nix::sys::stat::{Mode, SFlag, mknod, umask};
-use nix::unistd::{chdir, mkdir, pivot_root, sethostname, setsid, symlinkat, write};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::stat::{Mode, SFlag, mkdirat, mknodat, umask};
+use nix::unistd::{chdir, fchdir, pivot_root, read, sethostname, setsid, symlinkat, write};
 
+use super::inside::{self, Place, Trust};
+use super::seccomp::Filter;
 use super::sockets;
 use super::steps::Step;
 use super::sys::{self, CapabilitySets, Depth};
@@ -48,17 +49,17 @@ pub(super) enum Action {
     MakeMountsPrivate,
     TakeTree { tree: usize, source: CString, depth: Depth, attributes: u64 },
     MakeTree { tree: usize, kind: CString, options: MountOptions, attributes: u64, instead: Option<CString> },
-    BindRoot(CString),
-    Overlay { base: CString, target: CString, data: CString },
+    BindRoot { root: CString, attributes: u64 },
+    Overlay { base: CString, target: CString, data: CString, attributes: u64 },
     Pivot(CString),
-    MakeDirectory(CString),
-    MakeFile(CString),
-    Attach { tree: usize, target: CString },
-    Device { path: CString, number: libc::dev_t },
-    Link { path: CString, target: CString },
     LeaveOldRoot,
-    WriteFile { path: CString, content: Vec<u8> },
-    Mask(CString),
+    MakeDirectory(Place),
+    MakeFile(Place),
+    Attach { tree: usize, target: CString, trust: Trust },
+    Device { place: Place, kind: SFlag, mode: Mode, number: libc::dev_t },
+    Link { place: Place, target: CString },
+    WriteSetting { path: CString, content: Vec<u8> },
+    Mask { path: CString, empty: MountOptions },
     Protect(CString),
     ProtectRoot,
     ChangeDirectory(CString),
@@ -71,6 +72,7 @@ pub(super) enum Action {
     SetCapabilities(CapabilitySets),
     RaiseAmbient(u32),
     NoNewPrivileges,
+    FilterCalls(Filter),
 }
 
 /// What the operations work with: the child's own things, all prepared by the parent.
@@ -104,7 +106,8 @@ impl Belongings {
     pub(super) fn hear(&self) -> nix::Result<()> {
         let mut word = [0];
         loop {
-            match recv(self.channel.as_raw_fd(), &mut word, MsgFlags::empty()) {
+            // Not recv(2), which a container's own filter may well forbid.
+            match read(&self.channel, &mut word) {
                 Ok(0) => return Err(Errno::EPIPE),
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
@@ -118,9 +121,10 @@ impl Belongings {
         Ok(())
     }
 
-    fn attach(&mut self, tree: usize, target: &CString) -> nix::Result<()> {
+    fn attach(&mut self, tree: usize, target: &CString, trust: Trust) -> nix::Result<()> {
         let tree = self.trees.get_mut(tree).and_then(Option::take).ok_or(Errno::EBADF)?;
-        sys::move_mount(tree.as_fd(), target)
+        let target = inside::mount_point(target, trust)?;
+        sys::move_mount(tree.as_fd(), target.as_fd())
     }
 }
 
@@ -161,11 +165,15 @@ impl Action {
                 };
                 own.keep(*tree, made?)
             }
-            Self::BindRoot(root) => bind(root, root, MsFlags::MS_REC),
-            Self::Overlay { base, target, data } => {
+            Self::BindRoot { root, attributes } => {
+                bind(root, root, MsFlags::MS_REC)?;
+                sys::restrict_mount(root, *attributes, Depth::Single)
+            }
+            Self::Overlay { base, target, data, attributes } => {
                 chdir(base.as_c_str())?;
                 let overlay = Some(c"overlay");
-                mount(overlay, target.as_c_str(), overlay, MsFlags::empty(), Some(data.as_c_str()))
+                mount(overlay, target.as_c_str(), overlay, MsFlags::empty(), Some(data.as_c_str()))?;
+                sys::restrict_mount(target, *attributes, Depth::Single)
             }
             Self::Pivot(root) => {
                 chdir(root.as_c_str())?;
@@ -173,35 +181,30 @@ impl Action {
                 // image's symbolic link leads into it, so nothing is looked up before.
                 pivot_root(c".", c".")
             }
-            Self::MakeDirectory(path) => there(mkdir(path.as_c_str(), Mode::from_bits_retain(0o755))),
-            Self::MakeFile(path) => {
-                there(mknod(path.as_c_str(), SFlag::S_IFREG, Mode::from_bits_retain(0o644), 0))
-            }
-            Self::Attach { tree, target } => own.attach(*tree, target),
-            Self::Device { path, number } => {
-                there(mknod(path.as_c_str(), SFlag::S_IFCHR, Mode::from_bits_retain(0o666), *number))
-            }
-            Self::Link { path, target } => there(symlinkat(target.as_c_str(), AT_FDCWD, path.as_c_str())),
             Self::LeaveOldRoot => umount2(c".", MntFlags::MNT_DETACH).and_then(|()| chdir(c"/")),
-            Self::WriteFile { path, content } => {
-                let file = open(path.as_c_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-                write(file, content).map(drop)
+            Self::MakeDirectory(place) => {
+                let directory = inside::directory(&place.directory)?;
+                there(mkdirat(directory, place.name.as_c_str(), Mode::from_bits_retain(0o755)))
             }
-            Self::Mask(path) => match bind(c"/dev/null", path, MsFlags::empty()) {
-                Err(Errno::ENOENT) => Ok(()),
-                Err(Errno::ENOTDIR) => {
-                    let tmpfs = Some(c"tmpfs");
-                    mount(tmpfs, path.as_c_str(), tmpfs, MsFlags::MS_RDONLY, Some(c"nr_blocks=1,nr_inodes=1"))
-                }
-                result => result,
-            },
-            Self::Protect(path) => match bind(path, path, MsFlags::MS_REC) {
-                Err(Errno::ENOENT) => Ok(()),
-                Ok(()) => sys::restrict_mount(path, sys::MOUNT_ATTR_RDONLY, Depth::Recursive),
-                result => result,
-            },
+            Self::MakeFile(place) => {
+                let mode = Mode::from_bits_retain(0o644);
+                let directory = inside::directory(&place.directory)?;
+                there(mknodat(directory, place.name.as_c_str(), SFlag::S_IFREG, mode, 0))
+            }
+            Self::Attach { tree, target, trust } => own.attach(*tree, target, *trust),
+            Self::Device { place, kind, mode, number } => {
+                let directory = inside::directory(&place.directory)?;
+                there(mknodat(directory, place.name.as_c_str(), *kind, *mode, *number))
+            }
+            Self::Link { place, target } => {
+                let directory = inside::directory(&place.directory)?;
+                there(symlinkat(target.as_c_str(), directory, place.name.as_c_str()))
+            }
+            Self::WriteSetting { path, content } => write(inside::kernel_setting(path)?, content).map(drop),
+            Self::Mask { path, empty } => missing_is_fine(mask(path, empty)),
+            Self::Protect(path) => missing_is_fine(protect(path)),
             Self::ProtectRoot => sys::restrict_mount(c"/", sys::MOUNT_ATTR_RDONLY, Depth::Single),
-            Self::ChangeDirectory(path) => chdir(path.as_c_str()),
+            Self::ChangeDirectory(path) => fchdir(inside::directory(path)?),
             Self::Limit { resource, soft, hard } => setrlimit(*resource, *soft, *hard),
             Self::DropFromBoundingSet(capability) => sys::drop_from_bounding_set(*capability),
             Self::KeepCapabilities => nix::sys::prctl::set_keepcaps(true),
@@ -211,6 +214,7 @@ impl Action {
             Self::SetCapabilities(sets) => sys::set_capabilities(*sets),
             Self::RaiseAmbient(capability) => sys::raise_ambient(*capability),
             Self::NoNewPrivileges => nix::sys::prctl::set_no_new_privs(),
+            Self::FilterCalls(filter) => sys::filter_calls(&filter.program, filter.flags),
         }
     }
 }
@@ -230,6 +234,32 @@ fn change_mount(path: &std::ffi::CStr, flags: MsFlags) -> nix::Result<()> {
 fn bind(source: &std::ffi::CStr, target: &std::ffi::CStr, depth: MsFlags) -> nix::Result<()> {
     let none = None::<&std::ffi::CStr>;
     mount(Some(source), target, none, MsFlags::MS_BIND | depth, none)
+}
+
+/// Hides a file behind the null device, and a directory behind an empty one that nobody can write to.
+fn mask(path: &CString, empty: &MountOptions) -> nix::Result<()> {
+    let place = inside::mount_point(path, Trust::Kernel)?;
+    let cover = if inside::is_directory(&place)? {
+        sys::make_file_system(c"tmpfs", empty, sys::MOUNT_ATTR_RDONLY)?
+    } else {
+        sys::open_tree_at(inside::null_device()?.as_fd(), Depth::Single)?
+    };
+    sys::move_mount(cover.as_fd(), place.as_fd())
+}
+
+/// Puts a copy of itself over it that nobody can write to.
+fn protect(path: &CString) -> nix::Result<()> {
+    let place = inside::mount_point(path, Trust::Kernel)?;
+    let copy = sys::open_tree_at(place.as_fd(), Depth::Recursive)?;
+    sys::restrict_tree(copy.as_fd(), sys::MOUNT_ATTR_RDONLY, Depth::Recursive)?;
+    sys::move_mount(copy.as_fd(), place.as_fd())
+}
+
+fn missing_is_fine(result: nix::Result<()>) -> nix::Result<()> {
+    match result {
+        Err(Errno::ENOENT) => Ok(()),
+        result => result,
+    }
 }
 
 /// What was to be made and exists already is as good.

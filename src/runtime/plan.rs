@@ -10,7 +10,9 @@ use oci_spec::runtime::{Linux, Process, Spec};
 
 use super::bundle::{Bundle, BundleError};
 use super::init::Program;
+use super::inside::Place;
 use super::operation::{Action, Operation};
+use super::seccomp::Filter;
 use super::steps::Step;
 use super::sys::StringList;
 use super::{ids, isolation, mounts, root};
@@ -69,6 +71,7 @@ impl Plan {
         draft.enter(process)?;
         ids::change(&mut draft, process, linux)?;
         draft.add(Step::DeathSignalAgain, "itself", Action::DieWithParent);
+        draft.filter_calls(linux)?;
 
         let (program, program_name) = program(process)?;
         let Draft { operations, trees, .. } = draft;
@@ -87,7 +90,7 @@ impl Draft {
         ways.reverse();
         for way in ways {
             if self.directories.insert(way.to_path_buf()) {
-                self.add(step, way.display().to_string(), Action::MakeDirectory(c_path(way)?));
+                self.add(step, way.display().to_string(), Action::MakeDirectory(Place::of(way)?));
             }
         }
         Ok(())
@@ -110,6 +113,14 @@ impl Draft {
         self.add(Step::WorkingDirectory, directory.display().to_string(), change);
         Ok(())
     }
+
+    /// The last of all operations.
+    pub(super) fn filter_calls(&mut self, linux: &Linux) -> Result<(), BundleError> {
+        if let Some(seccomp) = linux.seccomp() {
+            self.add(Step::CallFilter, "itself", Action::FilterCalls(Filter::of(seccomp)?));
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn c_path(path: &Path) -> Result<CString, BundleError> {
@@ -120,10 +131,13 @@ pub(super) fn c_path(path: &Path) -> Result<CString, BundleError> {
 fn refuse_unsupported(spec: &Spec, process: &Process, linux: &Linux) -> Result<(), BundleError> {
     let unsupported = [
         ("hooks", spec.hooks().is_some()),
-        ("a seccomp filter", linux.seccomp().is_some()),
         ("an AppArmor profile", process.apparmor_profile().is_some()),
         ("an SELinux label", process.selinux_label().is_some() || linux.mount_label().is_some()),
-        ("devices of its own", linux.devices().as_ref().is_some_and(|devices| !devices.is_empty())),
+        (
+            "devices of its own without root",
+            isolation::has_user_namespace(linux)
+                && linux.devices().as_ref().is_some_and(|devices| !devices.is_empty()),
+        ),
         ("shared mounts", linux.rootfs_propagation().as_ref().is_some_and(|kind| !kind.ends_with("private"))),
     ];
     match unsupported.into_iter().find(|(_, asked)| *asked) {

@@ -14,6 +14,7 @@ use super::isolation::has_user_namespace;
 use super::operation::Action;
 use super::plan::{Draft, c_path};
 use super::steps::Step;
+use super::sys;
 use oci_spec::runtime::Linux;
 
 /// mount(2) takes one page of options.
@@ -29,7 +30,7 @@ pub(super) fn change(draft: &mut Draft, root: &Root, linux: &Linux) -> Result<()
     let (path, action) = match root {
         Root::Directory(path) => {
             check_directory(path, "root file system")?;
-            (path, Action::BindRoot(c_path(path)?))
+            (path, Action::BindRoot { root: c_path(path)?, attributes: attributes(linux) })
         }
         Root::Layers { lower, upper, work, merged, durability } => {
             for layer in lower {
@@ -122,7 +123,16 @@ fn overlay(
         return Err(BundleError::TooManyLayers { length: data.len(), limit: OPTIONS_LIMIT });
     }
     let data = std::ffi::CString::new(data)?;
-    Ok(Action::Overlay { base: c_path(&base)?, target: c_path(merged)?, data })
+    Ok(Action::Overlay { base: c_path(&base)?, target: c_path(merged)?, data, attributes: attributes(linux) })
+}
+
+/// A device file of an image, or one that the container has made, is not opened: unless the bundle gives it devices.
+fn attributes(linux: &Linux) -> u64 {
+    if linux.devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
+        0
+    } else {
+        sys::MOUNT_ATTR_NODEV
+    }
 }
 
 fn check_directory(path: &Path, role: &'static str) -> Result<(), BundleError> {

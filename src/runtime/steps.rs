@@ -63,6 +63,8 @@ pub enum Step {
     NoNewPrivileges,
     /// Die with the keeper, said once more.
     DeathSignalAgain,
+    /// Forbid system calls.
+    CallFilter,
     /// Wait for `start`.
     Park,
     /// Become the container's program.
@@ -111,6 +113,7 @@ pub const fn steps() -> &'static [Step] {
         Step::Capabilities,
         Step::NoNewPrivileges,
         Step::DeathSignalAgain,
+        Step::CallFilter,
         Step::Park,
         Step::Execute,
     ]
@@ -147,6 +150,7 @@ impl Step {
             Self::Capabilities => "capabilities",
             Self::NoNewPrivileges => "no new privileges",
             Self::DeathSignalAgain => "parent-death signal again",
+            Self::CallFilter => "system call filter",
             Self::Park => "park",
             Self::Execute => "exec",
         }
@@ -185,8 +189,12 @@ impl Step {
             Self::LeaveOldRoot => {
                 "while it is there, `..` at the root leads into it; from here on no link of an image leads out"
             }
-            Self::Mounts => "their targets are looked up in the new root, and the old one is gone",
-            Self::Devices => "the new /dev is empty, and programs expect seven entries of it everywhere",
+            Self::Mounts => {
+                "their targets are looked up in the new root, and no link leads out of it or into /proc"
+            }
+            Self::Devices => {
+                "the new /dev is empty, and no file system of the container opens a device but these"
+            }
             Self::KernelSettings => "while /proc/sys can still be written",
             Self::MaskPaths => "parts of /proc and /sys are not of a namespace and tell of the host",
             Self::ReadonlyPaths => "parts of /proc change the host's kernel when written",
@@ -197,9 +205,12 @@ impl Step {
             Self::Limits => "hard limits may be raised with a capability that is about to go",
             Self::BoundingSet => "takes a capability that becoming an ordinary user loses",
             Self::User => "after everything that only root may do",
-            Self::Capabilities => "becoming an ordinary user may have cleared them",
+            Self::Capabilities => {
+                "becoming an ordinary user may have cleared them; one more, which execve takes away, is for the filter"
+            }
             Self::NoNewPrivileges => "as late as possible: it changes what the steps before may do",
             Self::DeathSignalAgain => "the kernel forgets the death signal when the ids change",
+            Self::CallFilter => "last, so that it need let through nothing but what the program does",
             Self::Park => "a created container is complete, but none of its program has run",
             Self::Execute => "all that is left of the runtime is replaced",
         }
@@ -251,6 +262,14 @@ impl fmt::Display for Advice {
             (Step::User, Errno::EPERM) => {
                 "a container of a user cannot have supplementary groups: run as root"
             }
+            (Step::CallFilter, Errno::EINVAL | Errno::ENOSYS) => {
+                "this kernel has no seccomp filters: give the container none (--security-opt seccomp=unconfined), or use \
+                 a kernel with CONFIG_SECCOMP_FILTER"
+            }
+            (Step::Mounts, Errno::EXDEV | Errno::ELOOP) => {
+                "a link of the image leads where nothing may be mounted: mount it somewhere else"
+            }
+            (Step::WorkingDirectory, Errno::ELOOP) => "it leads through a link of /proc: choose another one",
             (Step::HostName, Errno::EINVAL) => "a host name has at most 64 bytes",
             (Step::WorkingDirectory, Errno::ENOTDIR) => "a component of it is a file",
             (Step::Limits, Errno::EPERM) => "a user cannot raise a hard limit: ask for a lower one",

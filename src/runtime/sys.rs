@@ -40,7 +40,11 @@ const FSCONFIG_SET_STRING: libc::c_uint = 1;
 const FSCONFIG_CMD_CREATE: libc::c_uint = 6;
 const FSMOUNT_CLOEXEC: libc::c_uint = 1;
 const MOVE_MOUNT_F_EMPTY_PATH: libc::c_uint = 0x4;
-const MOVE_MOUNT_T_SYMLINKS: libc::c_uint = 0x10;
+const MOVE_MOUNT_T_EMPTY_PATH: libc::c_uint = 0x40;
+
+pub(super) const RESOLVE_NO_MAGICLINKS: u64 = 0x2;
+pub(super) const RESOLVE_NO_SYMLINKS: u64 = 0x4;
+pub(super) const RESOLVE_IN_ROOT: u64 = 0x10;
 
 /// Whether a mount call speaks of one mount or also of those beneath it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,17 +315,42 @@ pub(super) fn make_file_system(
     owned(Errno::result(tree)?)
 }
 
-/// Hangs a tree from [`open_tree`] or [`make_file_system`] at `target`.
-pub(super) fn move_mount(tree: BorrowedFd<'_>, target: &CStr) -> nix::Result<()> {
-    // SAFETY: both paths are strings that outlive the call.
+/// Copies a mount as [`open_tree`] does, from what a descriptor stands for on.
+pub(super) fn open_tree_at(place: BorrowedFd<'_>, depth: Depth) -> nix::Result<OwnedFd> {
+    let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth.flag() | libc::AT_EMPTY_PATH as libc::c_uint;
+    // SAFETY: the path is a string.
+    let fd = unsafe { libc::syscall(libc::SYS_open_tree, place.as_raw_fd(), c"".as_ptr(), flags) };
+    owned(Errno::result(fd)?)
+}
+
+/// Opens a path beneath the working directory, which is the root of the lookup with [`RESOLVE_IN_ROOT`].
+pub(super) fn open_resolved(path: &CStr, flags: libc::c_int, resolve: u64) -> nix::Result<OwnedFd> {
+    /// `struct open_how`.
+    #[repr(C)]
+    struct How {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+    let how = How { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve };
+    // SAFETY: `path` and `how` outlive the call, and the size passed is that of `how`.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<How>())
+    };
+    owned(Errno::result(fd)?)
+}
+
+/// Hangs a tree from [`open_tree`] or [`make_file_system`] at the place that a descriptor stands for.
+pub(super) fn move_mount(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: both paths are strings.
     let moved = unsafe {
         libc::syscall(
             libc::SYS_move_mount,
             tree.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_FDCWD,
-            target.as_ptr(),
-            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS,
+            target.as_raw_fd(),
+            c"".as_ptr(),
+            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH,
         )
     };
     Errno::result(moved).map(drop)
@@ -391,6 +420,19 @@ pub(super) fn set_group(gid: libc::gid_t) -> nix::Result<()> {
 pub(super) fn set_user(uid: libc::uid_t) -> nix::Result<()> {
     // SAFETY: takes integers.
     Errno::result(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }).map(drop)
+}
+
+/// Lets the kernel ask `program` about every system call from now on. That takes the capability to administer the system, or
+/// the promise to gain no privileges.
+pub(super) fn filter_calls(program: &[libc::sock_filter], flags: libc::c_ulong) -> nix::Result<()> {
+    let program = libc::sock_fprog {
+        len: libc::c_ushort::try_from(program.len()).map_err(|_| Errno::EINVAL)?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: `program` describes a slice that is only read, and both outlive the call.
+    let set =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    Errno::result(set).map(drop)
 }
 
 /// Becomes another program; returns only when that failed.

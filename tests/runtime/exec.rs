@@ -145,10 +145,13 @@ fn it_may_do_what_the_container_may_and_starts_as_clean() {
     };
     let pid = guest.exec.pid().unwrap();
     assert_eq!(status(pid), status(actor.container.pid()));
-    let mut open: Vec<_> =
-        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    open.sort();
-    assert_eq!(open, ["0", "1", "2"]);
+    // While it is loading, it has its libraries open for a moment.
+    eventually("its descriptors are the three", || {
+        let listed = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let mut open: Vec<_> = listed.map(|entry| entry.unwrap().file_name()).collect();
+        open.sort();
+        open == ["0", "1", "2"]
+    });
     drop(guest);
     actor.strike();
 }

@@ -79,6 +79,38 @@ fn it_keeps_dockers_capabilities() {
 }
 
 #[test]
+fn a_filter_of_system_calls_is_on_and_no_capability_is_left_of_putting_it_on() {
+    let (status, _) = run("cat /proc/self/status");
+    assert!(status.contains("Seccomp:\t2\n"), "{status}");
+    assert!(status.contains("NoNewPrivs:\t0\n"), "{status}");
+    for set in ["CapEff", "CapPrm"] {
+        assert!(status.contains(&format!("{set}:\t00000000a80425fb\n")), "{status}");
+    }
+}
+
+#[test]
+fn a_promise_to_gain_no_privileges_is_kept_with_the_filter() {
+    let (status, _) = run_changed("cat /proc/self/status", |_, spec| {
+        spec.process_mut().as_mut().unwrap().set_no_new_privileges(Some(true));
+    });
+    assert!(status.contains("Seccomp:\t2\n") && status.contains("NoNewPrivs:\t1\n"), "{status}");
+}
+
+#[test]
+fn a_filter_of_ones_own_holds_for_the_program_and_not_for_its_setting_up() {
+    // Neither sending nor receiving: the runtime's own words do not need it.
+    let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28},
+        {"names": ["sendto", "recvfrom", "sendmsg", "capset", "setresuid", "prctl"], "action": "SCMP_ACT_KILL_PROCESS"}]}"#;
+    let seccomp = terrarium::runtime::seccomp_from_json(profile, &[]).unwrap();
+    let (output, ended) = run_changed("mkdir /x 2>&1; true", |_, spec| {
+        spec.linux_mut().as_mut().unwrap().set_seccomp(Some(seccomp));
+    });
+    assert!(output.contains("No space left on device"), "{output}");
+    assert_eq!(ended, ExitStatus::Exited(0));
+}
+
+#[test]
 fn a_user_of_the_container_keeps_none() {
     if !geteuid().is_root() {
         println!("skipped: user 1000, only one id is mapped without root");
