@@ -1,6 +1,8 @@
 //! The command line: words typed become calls, and errors become one sentence and an exit status.
 
 #[cfg(all(target_os = "linux", feature = "linux"))]
+mod container;
+#[cfg(all(target_os = "linux", feature = "linux"))]
 mod image;
 mod keyboard;
 mod language;
@@ -87,6 +89,9 @@ enum Verb {
     Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
     #[command(flatten)]
+    Container(container::ContainerVerb),
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    #[command(flatten)]
     Image(image::ImageVerb),
 }
 
@@ -130,6 +135,8 @@ pub fn main() -> ExitCode {
         Verb::Lessons(lessons) => lessons.perform(&globals),
         Verb::Model(model) => model.perform(),
         Verb::Schema(schema) => schema.perform(),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        Verb::Container(verb) => verb.perform(&globals),
         #[cfg(all(target_os = "linux", feature = "linux"))]
         Verb::Image(verb) => verb.perform(&globals),
     };

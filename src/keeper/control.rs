@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{ContainerSpec, ExecSpec, Failure, Name, Outcome, Verb};
+use crate::model::{ContainerSpec, ExecSpec, Failure, Name, Outcome, Resources, Verb};
 use crate::runtime::receive;
 
 /// What a command asks of a keeper.
@@ -22,24 +22,61 @@ pub enum Request {
     Create(Name, Box<ContainerSpec>),
     /// Whatever else the model decides.
     Ask(Verb),
-    /// Run a command inside. Comes with three descriptors, unless it has a terminal or writes where the container does.
+    /// Run a command inside. Comes with three descriptors, unless it has a terminal or is detached.
     Exec(ExecSpec),
-    /// Show what it writes, on the stream that comes along, and let it read what is typed there.
-    Attach {
-        /// Whether it may be typed to.
-        stdin: bool,
-        /// The size of the terminal at the other end: rows and columns.
-        size: Option<(u16, u16)>,
-    },
+    /// Show what it writes, and let it read what is typed. Comes with the pipes for its output and its errors, and with the one
+    /// that is typed into, if there is one.
+    Attach(Attach),
+    /// The terminal at the other end of an attachment has another size now.
+    Resize(Size),
+    /// Say what it costs at this moment.
+    Measure,
+}
+
+/// How somebody attaches.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Attach {
+    /// To which run.
+    pub to: Which,
+    /// The size of the terminal at the other end.
+    pub size: Option<Size>,
+}
+
+/// Which of its runs somebody attaches to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Which {
+    /// The one under way: there has to be one.
+    Present,
+    /// The one that is about to begin, if none is under way.
+    Next,
+}
+
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// From top to bottom.
+    pub rows: u16,
+    /// From left to right.
+    pub columns: u16,
 }
 
 /// What a keeper says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
-    /// What came of it.
+    /// It listens: from here on it does not leave before it has answered.
+    Welcome,
+    /// What came of a request.
     Answered(Answer),
+    /// It is attached.
+    Attached,
+    /// The run that somebody was attached to has ended with this code.
+    Ended(i32),
+    /// It is attached no more: it has not taken what the container wrote for too long.
+    Lagged,
     /// The terminal of the command inside comes along; its end is answered later.
     Terminal,
+    /// What it costs.
+    Measured(Resources),
 }
 
 /// What came of a request.
@@ -89,12 +126,14 @@ pub enum ControlError {
 /// No request is longer.
 const LONGEST: usize = 16 << 20;
 
-/// Says something, all of it.
+/// Says something, all of it. Whoever only looks gives up on one who does not listen.
 pub fn say(
     socket: BorrowedFd<'_>,
     words: &impl Serialize,
     descriptors: &[BorrowedFd<'_>],
+    patience: Patience,
 ) -> Result<(), ControlError> {
+    let flags = MsgFlags::MSG_NOSIGNAL | patience.flags();
     let body = serde_json::to_vec(words)?;
     let length = u32::try_from(body.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut message = length.to_le_bytes().to_vec();
@@ -104,7 +143,7 @@ pub fn say(
     let mut along: &[ControlMessage<'_>] = if numbers.is_empty() { &[] } else { &rights };
     let mut rest = message.as_slice();
     while !rest.is_empty() {
-        match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(rest)], along, MsgFlags::MSG_NOSIGNAL, None) {
+        match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(rest)], along, flags, None) {
             Ok(sent) => {
                 rest = &rest[sent..];
                 along = &[];
@@ -134,13 +173,22 @@ pub enum Heard<T> {
     Closed,
 }
 
-/// Whether to wait for the rest of what is said.
+/// Whether to wait for the other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// Until all of it is there.
+    /// As long as it takes.
     Waits,
-    /// What is not there yet comes another time.
+    /// What cannot be said or heard at once is not.
     Looks,
+}
+
+impl Patience {
+    fn flags(self) -> MsgFlags {
+        match self {
+            Self::Waits => MsgFlags::empty(),
+            Self::Looks => MsgFlags::MSG_DONTWAIT,
+        }
+    }
 }
 
 impl Hearing {
@@ -158,11 +206,7 @@ impl Hearing {
                 ));
             }
             let mut piece = [0; 4096];
-            let flags = match patience {
-                Patience::Waits => MsgFlags::MSG_CMSG_CLOEXEC,
-                Patience::Looks => MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT,
-            };
-            match receive(socket, &mut piece, flags) {
+            match receive(socket, &mut piece, MsgFlags::MSG_CMSG_CLOEXEC | patience.flags()) {
                 Ok((0, _)) | Err(Errno::ECONNRESET) => return Ok(Heard::Closed),
                 Ok((length, descriptors)) => {
                     self.bytes.extend_from_slice(&piece[..length]);
@@ -203,8 +247,8 @@ mod tests {
         let null = std::fs::File::open("/dev/null").unwrap();
         let request = Request::Exec(ExecSpec::of(&["x".repeat(10_000)]));
         let sender = std::thread::spawn(move || {
-            say(here.as_fd(), &request, &[null.as_fd(), null.as_fd()]).unwrap();
-            say(here.as_fd(), &Request::Ask(Verb::Start), &[]).unwrap();
+            say(here.as_fd(), &request, &[null.as_fd(), null.as_fd()], Patience::Waits).unwrap();
+            say(here.as_fd(), &Request::Ask(Verb::Start), &[], Patience::Waits).unwrap();
         });
         let mut hearing = Hearing::default();
         match hearing.hear::<Request>(there.as_fd(), Patience::Waits).unwrap() {

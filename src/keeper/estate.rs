@@ -6,6 +6,7 @@
 //! DATA/past/ID          the journals of those that are gone, the latest few
 //! DATA/images/          the built-in image, unpacked
 //! DATA/store/           all other images (`image::store`)
+//! RUN/boot              in which of the host's lives somebody last looked after them
 //! RUN/ID                the control socket of a container's keeper, as long as that lives
 //! ```
 //!
@@ -32,8 +33,6 @@ use crate::model::Name;
 pub struct Estate {
     data: PathBuf,
     run: PathBuf,
-    /// What was given with `--root`, for those who are started.
-    root: Option<PathBuf>,
 }
 
 /// Why a container or its files cannot be had.
@@ -76,7 +75,7 @@ impl Estate {
             }
             None => (usual_data(), usual_run()),
         };
-        let estate = Self { data, run, root: root.map(Path::to_owned) };
+        let estate = Self { data, run };
         let parts = ["containers", "names", "past", "images"].map(|part| estate.data.join(part));
         for directory in [&estate.data, &estate.run].into_iter().chain(&parts) {
             make_private(directory)?;
@@ -93,9 +92,24 @@ impl Estate {
         Ok(Store::at(data.join("store")))
     }
 
-    /// What was chosen with `--root`.
-    pub fn root(&self) -> Option<&Path> {
-        self.root.as_deref()
+    /// One that whoever started this process has opened.
+    pub(super) fn at(data: PathBuf, run: PathBuf) -> Self {
+        Self { data, run }
+    }
+
+    /// What has to survive a reboot.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What must not.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// The cgroup of a container, relative to where containers of this host go.
+    pub fn cgroup(id: &ContainerId) -> PathBuf {
+        format!("terrarium-{id}").into()
     }
 
     /// A container's own directory.
@@ -116,6 +130,39 @@ impl Estate {
     /// Where its keeper listens.
     pub fn socket(&self, id: &ContainerId) -> PathBuf {
         self.run.join(id.as_str())
+    }
+
+    /// Says in which of the host's lives this estate was last looked after; see [`super::wake`].
+    pub(super) fn last_boot(&self) -> Option<String> {
+        fs::read_to_string(self.run.join("boot")).ok()
+    }
+
+    pub(super) fn note_boot(&self, boot: &str) -> Result<(), EstateError> {
+        let path = self.run.join("boot");
+        fs::write(&path, boot).map_err(files("write", &path))
+    }
+
+    /// Makes a container's directory and, while nobody looks, what `begin` makes of it.
+    pub(super) fn make<T>(&self, id: &ContainerId, begin: impl FnOnce(&Path) -> T) -> Result<T, EstateError> {
+        let directory = self.directory(id);
+        let _held = self.lock()?;
+        DirBuilder::new().mode(0o700).create(&directory).map_err(files("make", &directory))?;
+        Ok(begin(&directory))
+    }
+
+    /// Removes the directory of one that never came to be: whoever began it was killed before there was a journal.
+    pub(super) fn clear_stillborn(&self, id: &ContainerId) -> Result<(), EstateError> {
+        let _held = self.lock()?;
+        if self.journal(id).exists() { Ok(()) } else { self.remove(id) }
+    }
+
+    /// Removes all of a container that is no more, and keeps nothing of it.
+    pub(super) fn remove(&self, id: &ContainerId) -> Result<(), EstateError> {
+        let directory = self.directory(id);
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("remove", &directory)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Where the containers' directories are, and the journals of those that are gone: for whoever waits for changes.
@@ -188,16 +235,13 @@ impl Estate {
 
     /// Puts away the journal of one that is gone, and forgets those that went long ago.
     pub fn bury(&self, id: &ContainerId) -> Result<(), EstateError> {
-        let (journal, directory) = (self.journal(id), self.directory(id));
+        let journal = self.journal(id);
         let past = self.data.join("past");
         match fs::rename(&journal, past.join(id.as_str())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("put away", &journal)(error))?,
             _ => {}
         }
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("remove", &directory)(error))?,
-            _ => {}
-        }
+        self.remove(id)?;
         let died =
             |path: &Path| fs::metadata(path).and_then(|of| of.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut graves = self.past()?;

@@ -62,4 +62,4 @@ pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
 pub use sockets::{Made, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
-pub use sys::receive;
+pub use sys::{close_from, receive, set_window_size, window_size};

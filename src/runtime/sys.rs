@@ -214,9 +214,9 @@ pub(super) fn place_private_descriptor(from: RawFd, target: RawFd) -> nix::Resul
     Errno::result(unsafe { libc::dup3(from, target, libc::O_CLOEXEC) }).map(drop)
 }
 
-/// Closes every descriptor from `first` on.
-pub(super) fn close_from(first: RawFd) -> nix::Result<()> {
-    // SAFETY: takes integers; the child owns its whole descriptor table and uses no descriptor from `first` on.
+/// Closes every descriptor from `first` on. Only for a process that has not opened any of them itself yet.
+pub fn close_from(first: RawFd) -> nix::Result<()> {
+    // SAFETY: takes integers; callers are at their very beginning and own no descriptor from `first` on.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
 }
 
@@ -266,6 +266,21 @@ pub(super) fn set_domain_name(name: &CStr) -> nix::Result<()> {
 pub(super) fn take_terminal() -> nix::Result<()> {
     // SAFETY: this request takes an integer.
     Errno::result(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) }).map(drop)
+}
+
+/// Rows and columns of a terminal; none of anything else.
+pub fn window_size(terminal: BorrowedFd<'_>) -> Option<(u16, u16)> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: `size` is what this ioctl fills in, and it outlives the call.
+    let asked = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    (asked == 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// Gives a terminal another size; the processes in its foreground are told by SIGWINCH.
+pub fn set_window_size(terminal: BorrowedFd<'_>, (rows, columns): (u16, u16)) -> nix::Result<()> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: `size` is what this ioctl reads, and it outlives the call.
+    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) }).map(drop)
 }
 
 /// Brings the interface `lo` up, through any socket of its network namespace.

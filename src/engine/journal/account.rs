@@ -119,6 +119,13 @@ impl Account {
         self.host.names().next().is_none()
     }
 
+    /// Whether it ever came to be.
+    pub fn was_created(&self) -> bool {
+        let created =
+            |tale: &Tale| matches!(&tale.told, Told::Emitted(event) if event.kind == EventKind::Create);
+        self.forgotten > 0 || self.tale.iter().any(created)
+    }
+
     /// What is left of each timer that runs, `now`; nothing of one that was armed in an earlier life of the host.
     pub fn timers_left(&self, now: &Moment) -> impl Iterator<Item = (Timer, Duration)> {
         self.timers.iter().map(move |(timer, (armed, length))| {

@@ -6,6 +6,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, FcntlArg, fallocate, fcntl};
 use thiserror::Error;
 
 use super::account::Account;
@@ -88,6 +90,13 @@ const LOW: u64 = 32 << 10;
 /// A journal longer than this is compacted.
 const LONG: u64 = 256 << 10;
 
+/// Whether somebody has a journal open for writing: whether its keeper lives. Asking disturbs nobody.
+pub fn is_kept(path: &Path) -> bool {
+    let mut lock = whole_file(libc::F_WRLCK);
+    let asked = File::open(path).map(|file| fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)));
+    matches!(asked, Ok(Ok(_))) && i32::from(lock.l_type) != libc::F_UNLCK
+}
+
 /// What a journal comes to, whoever writes it meanwhile.
 pub fn read(path: &Path) -> Result<Account, JournalError> {
     let mut bytes = Vec::new();
@@ -97,29 +106,27 @@ pub fn read(path: &Path) -> Result<Account, JournalError> {
 }
 
 impl Journal {
-    /// Begins a journal in a directory that is there. It is there as a whole or not at all.
-    pub fn create(path: &Path, id: &str, facts: HostFacts, clock: &impl Clock) -> Result<(), JournalError> {
+    /// Begins a journal in a directory that is there. It is there as a whole, and ours, or not at all.
+    pub fn create(path: &Path, id: &str, facts: HostFacts, clock: &impl Clock) -> Result<Self, JournalError> {
         let at = clock.now();
-        let opening = Input::Opened(Opening { version: VERSION, id: id.into(), facts });
-        let line = encode(path, &opening, at, None)?;
-        let half = path.with_extension("new");
-        let write = || {
-            let mut file =
-                OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?;
-            file.write_all(line.as_bytes())?;
-            fs::rename(&half, path)
-        };
-        write().map_err(failed("begin", path))
+        let opening = Opening { version: VERSION, id: id.into(), facts };
+        let line = encode(path, &Input::Opened(opening.clone()), at, None)?;
+        let file = put_in_place(path, &line).map_err(failed("begin", path))?;
+        let account = Account::begin(opening, at);
+        let mut journal =
+            Self { path: path.into(), file, length: line.len() as u64, reserved: 0, account, broken: None };
+        journal.keep_in_reserve();
+        Ok(journal)
     }
 
     /// Opens one to go on with it, unless somebody else does.
     pub fn open(path: &Path) -> Result<Opened, JournalError> {
         loop {
             let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed("open", path))?;
-            match file.try_lock() {
+            match lock(&file) {
                 Ok(()) => {}
-                Err(fs::TryLockError::WouldBlock) => return Ok(Opened::Anothers),
-                Err(fs::TryLockError::Error(source)) => return Err(failed("lock", path)(source)),
+                Err(Errno::EAGAIN | Errno::EACCES) => return Ok(Opened::Anothers),
+                Err(errno) => return Err(failed("lock", path)(errno.into())),
             }
             // Whoever held it may have put another file in its place meanwhile.
             let ours = file.metadata().map_err(failed("look at", path))?;
@@ -198,23 +205,13 @@ impl Journal {
 
     /// Puts what it comes to in the place of what led there.
     fn compact(&mut self, clock: &impl Clock) -> Result<(), JournalError> {
-        let half = self.path.with_extension("new");
         let mut account = self.account.clone();
         account.abridge();
         let opening = Input::Opened(account.opening.clone());
         let (opened, at) = (account.opened, clock.now());
         let mut text = encode(&self.path, &opening, opened, None)?;
         text += &encode(&self.path, &Input::Compacted(Box::new(account.clone())), at, Some(opened.boot))?;
-        let write = || -> io::Result<File> {
-            let options =
-                OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(&half);
-            let mut file = options?;
-            file.lock()?;
-            file.write_all(text.as_bytes())?;
-            fs::rename(&half, &self.path)?;
-            Ok(file)
-        };
-        self.file = write().map_err(failed("compact", &self.path))?;
+        self.file = put_in_place(&self.path, &text).map_err(failed("compact", &self.path))?;
         (self.account, self.length, self.reserved) = (account, text.len() as u64, 0);
         self.account.latest = at;
         self.keep_in_reserve();
@@ -260,17 +257,31 @@ fn encode(
     record::write(input, at, boot).map_err(|source| JournalError::Unwritable { path: path.into(), source })
 }
 
-#[cfg(all(target_os = "linux", feature = "linux"))]
+/// Writes a journal as a whole, locks it, and only then gives it its name.
+fn put_in_place(path: &Path, text: &str) -> io::Result<File> {
+    let half = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(&half)?;
+    lock(&file)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&half, path)?;
+    Ok(file)
+}
+
+/// Held until the file is closed by everybody who has got it from here, which is: by its keeper.
+fn lock(file: &File) -> nix::Result<()> {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).map(drop)
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    let short = |number: i32| i16::try_from(number).unwrap_or_default();
+    libc::flock { l_type: short(kind), l_whence: short(libc::SEEK_SET), l_start: 0, l_len: 0, l_pid: 0 }
+}
+
 fn reserve(file: &File, from: u64, length: u64) -> io::Result<()> {
-    use nix::fcntl::{FallocateFlags, fallocate};
     let signed = |number: u64| i64::try_from(number).map_err(io::Error::other);
     let (from, length) = (signed(from)?, signed(length)?);
     fallocate(file.as_fd(), FallocateFlags::FALLOC_FL_KEEP_SIZE, from, length).map_err(Into::into)
-}
-
-#[cfg(not(all(target_os = "linux", feature = "linux")))]
-fn reserve(_: &File, _: u64, _: u64) -> io::Result<()> {
-    Ok(())
 }
 
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> JournalError + 'a {

@@ -12,5 +12,5 @@ mod record;
 
 pub use account::{Account, Said, Tale, Told};
 pub use clock::{BootId, Clock, HostClock, Moment};
-pub use file::{Journal, JournalError, Opened, read};
+pub use file::{Journal, JournalError, Opened, is_kept, read};
 pub use record::{Input, Opening};

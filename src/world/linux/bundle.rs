@@ -18,7 +18,7 @@ pub struct Unlivable {
 }
 
 /// Whether a container can live on a kernel.
-pub(super) fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(), Unlivable> {
+pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(), Unlivable> {
     let can = cgroups.can_limit();
     let lacks = |limit: Controller| !can.contains(&limit);
     let udp = spec.publish.iter().any(|binding| binding.protocol == Protocol::Udp);

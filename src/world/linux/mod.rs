@@ -39,7 +39,7 @@ use crate::model::{
 };
 use crate::runtime::{self, Cgroups, Isolation, Progress};
 
-pub use self::bundle::Unlivable;
+pub use self::bundle::{Unlivable, check};
 
 /// How long a freezer may take before the pause is given up.
 const FREEZE_DEADLINE: Duration = Duration::from_secs(5);

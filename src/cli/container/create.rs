@@ -1,0 +1,94 @@
+//! `terrarium create`: a container, complete up to a process that is parked before its first instruction.
+
+use clap::Args;
+
+use super::super::{BAD, Globals, WRONG_WORDS, complain, written};
+use super::estate;
+use super::wishes::{Wishes, WrongWish};
+use crate::keeper::control::Answer;
+use crate::keeper::{Call, CallError, ContainerId, Estate, free_name, settle_owner};
+use crate::model::{ContainerSpec, Failure, LAB_IMAGE};
+
+/// Make a container, up to a parked process
+#[derive(Args)]
+#[command(
+    disable_help_flag = true,
+    after_help = "\
+Examples:
+  terrarium create --name web lab       all is there, nothing runs yet
+  terrarium start web                   now it does"
+)]
+pub(in super::super) struct Create {
+    #[command(flatten)]
+    wishes: Wishes,
+}
+
+impl Create {
+    pub(super) fn perform(&self, globals: &Globals) -> u8 {
+        match self.wishes.spec().map_err(CreateError::from).and_then(|spec| self.create(globals, &spec)) {
+            Ok(id) => written("the id", &format!("{id}\n")),
+            Err(error) => {
+                complain(&error);
+                if matches!(error, CreateError::Wish(_)) { WRONG_WORDS } else { BAD }
+            }
+        }
+    }
+
+    fn create(&self, globals: &Globals, spec: &ContainerSpec) -> Result<ContainerId, CreateError> {
+        let estate = estate(globals)?;
+        create(&estate, &self.wishes, spec).map(|(id, _)| id)
+    }
+}
+
+/// Why there is no container.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CreateError {
+    #[error(transparent)]
+    Wish(#[from] WrongWish),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("no such image: {0} (only `lab` is built in: terrarium create lab)")]
+    NoSuchImage(String),
+    #[error("cannot draw a name: {0} (give it one: --name)")]
+    NoName(#[from] std::io::Error),
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// How often another name is drawn, if somebody is faster each time.
+const DRAWS: usize = 10;
+
+/// Makes a container, and returns the conversation with its keeper.
+pub(super) fn create(
+    estate: &Estate,
+    wishes: &Wishes,
+    spec: &ContainerSpec,
+) -> Result<(ContainerId, Call), CreateError> {
+    if spec.image != LAB_IMAGE {
+        return Err(CreateError::NoSuchImage(spec.image.clone()));
+    }
+    // Unpacked here, so that the keeper stays small.
+    estate.lab().map_err(CallError::from)?;
+    let mut refused = String::new();
+    for _ in 0..DRAWS {
+        let name = match &wishes.name {
+            Some(name) => name.clone(),
+            None => free_name(estate)?,
+        };
+        settle_owner(estate, &name)?;
+        match Call::create(estate, &name, spec)? {
+            (_, _, Answer::Refused(why)) => refused = why,
+            (_, _, Answer::Failed(failure)) => return Err(failure.into()),
+            (id, call, _) => {
+                wishes.note(&id)?;
+                return Ok((id, call));
+            }
+        }
+        if wishes.name.is_some() {
+            break;
+        }
+    }
+    Err(CreateError::Refused(refused))
+}

@@ -1,0 +1,62 @@
+//! Verbs that change a container's life: each a small file, with Docker's flags.
+
+mod create;
+mod each;
+mod kill;
+mod pause;
+mod quantity;
+mod rename;
+mod restart;
+mod rm;
+mod start;
+mod stop;
+mod unpause;
+mod update;
+mod wait;
+mod wishes;
+
+use clap::Subcommand;
+
+use super::Globals;
+use crate::keeper::{CallError, Estate, after_boot};
+
+/// What can be asked of a container.
+#[derive(Subcommand)]
+pub(super) enum ContainerVerb {
+    Create(create::Create),
+    Start(start::Start),
+    Stop(stop::Stop),
+    Restart(restart::Restart),
+    Kill(kill::Kill),
+    Pause(pause::Pause),
+    Unpause(unpause::Unpause),
+    Rm(rm::Rm),
+    Wait(wait::Wait),
+    Rename(rename::Rename),
+    Update(update::Update),
+}
+
+impl ContainerVerb {
+    pub(super) fn perform(&self, globals: &Globals) -> u8 {
+        match self {
+            Self::Create(create) => create.perform(globals),
+            Self::Start(start) => start.perform(globals),
+            Self::Stop(stop) => stop.perform(globals),
+            Self::Restart(restart) => restart.perform(globals),
+            Self::Kill(kill) => kill.perform(globals),
+            Self::Pause(pause) => pause.perform(globals),
+            Self::Unpause(unpause) => unpause.perform(globals),
+            Self::Rm(rm) => rm.perform(globals),
+            Self::Wait(wait) => wait.perform(globals),
+            Self::Rename(rename) => rename.perform(globals),
+            Self::Update(update) => update.perform(globals),
+        }
+    }
+}
+
+/// This user's containers, looked after once since the host came up.
+pub(super) fn estate(globals: &Globals) -> Result<Estate, CallError> {
+    let estate = Estate::open(globals.root.as_deref())?;
+    after_boot(&estate)?;
+    Ok(estate)
+}

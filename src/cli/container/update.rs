@@ -1,0 +1,39 @@
+//! `terrarium update`: another restart policy, other limits.
+
+use clap::Args;
+
+use super::super::Globals;
+use super::each::ask_each;
+use super::quantity::{bytes, count, policy, thousandths};
+use crate::model::{Limits, RestartPolicy, Verb};
+
+/// Change containers' restart policy and limits
+#[derive(Args)]
+pub(in super::super) struct Update {
+    /// What happens after its end: no, on-failure[:N], always or unless-stopped
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    restart: Option<RestartPolicy>,
+
+    /// The most memory that its processes may use, like 64m or 1g
+    #[arg(short, long, value_name = "BYTES", value_parser = bytes)]
+    memory: Option<u64>,
+
+    /// How many CPUs it may use, like 0.5
+    #[arg(long, value_name = "CPUS", value_parser = thousandths)]
+    cpus: Option<u32>,
+
+    /// The most processes that it may have
+    #[arg(long, value_name = "COUNT", value_parser = count)]
+    pids_limit: Option<u32>,
+
+    /// Containers, by name or by the beginning of their id
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Update {
+    pub(super) fn perform(&self, globals: &Globals) -> u8 {
+        let limits = Limits { memory: self.memory, cpus: self.cpus, pids: self.pids_limit };
+        ask_each(globals, &self.containers, &Verb::Update { restart: self.restart, limits })
+    }
+}

@@ -1,0 +1,434 @@
+//! What create and run can be told about a container: Docker's flags, and what they come to.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use thiserror::Error;
+
+use super::quantity::{bytes, count, grace, policy, span, thousandths};
+use crate::keeper::ContainerId;
+use crate::model::{
+    Access, ContainerSpec, HealthCheck, Name, NetworkMode, PortBinding, Privileges, Protocol, RestartPolicy,
+    Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+};
+
+/// All that can be said about a container that is to be.
+#[derive(Args)]
+pub(super) struct Wishes {
+    /// Its name [default: two words that nobody has]
+    #[arg(long, value_parser = |text: &str| Name::new(text))]
+    pub(super) name: Option<Name>,
+
+    /// Remove it when it has ended
+    #[arg(long = "rm")]
+    auto_remove: bool,
+
+    /// Keep its standard input open
+    #[arg(short, long, help_heading = STREAMS)]
+    pub(super) interactive: bool,
+
+    /// Give it a terminal
+    #[arg(short, long, help_heading = STREAMS)]
+    pub(super) tty: bool,
+
+    /// A variable of its environment; without a value, the one of ours
+    #[arg(short, long, value_name = "NAME[=VALUE]", help_heading = PROCESS)]
+    env: Vec<String>,
+
+    /// A file with such variables, one a line
+    #[arg(long, value_name = "FILE", help_heading = PROCESS)]
+    env_file: Vec<PathBuf>,
+
+    /// Its working directory
+    #[arg(short, long, value_name = "DIR", help_heading = PROCESS)]
+    workdir: Option<String>,
+
+    /// Its user, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]", help_heading = PROCESS)]
+    user: Option<String>,
+
+    /// In place of the image's entrypoint; empty for none
+    #[arg(long, value_name = "PROGRAM", help_heading = PROCESS)]
+    entrypoint: Option<String>,
+
+    /// A small init is PID 1: it passes signals on and buries the dead
+    #[arg(long, help_heading = PROCESS)]
+    init: bool,
+
+    /// What happens after its end: no, on-failure[:N], always or unless-stopped
+    #[arg(long, value_name = "POLICY", default_value = "no", value_parser = policy, help_heading = LIFE)]
+    restart: RestartPolicy,
+
+    /// The signal that stop sends first
+    #[arg(long, value_name = "SIGNAL", help_heading = LIFE)]
+    stop_signal: Option<Signal>,
+
+    /// Seconds that stop waits before SIGKILL; -1 for ever
+    #[arg(
+        long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = grace, help_heading = LIFE
+    )]
+    stop_timeout: Option<StopTimeout>,
+
+    #[command(flatten)]
+    health: Health,
+
+    /// The most memory that its processes may use, like 64m or 1g
+    #[arg(short, long, value_name = "BYTES", value_parser = bytes, help_heading = LIMITS)]
+    memory: Option<u64>,
+
+    /// How many CPUs it may use, like 0.5
+    #[arg(long, value_name = "CPUS", value_parser = thousandths, help_heading = LIMITS)]
+    cpus: Option<u32>,
+
+    /// The most processes that it may have
+    #[arg(long, value_name = "COUNT", value_parser = count, help_heading = LIMITS)]
+    pids_limit: Option<u32>,
+
+    /// A directory of the host, or a volume, that appears inside
+    #[arg(short, long, value_name = "SOURCE:TARGET[:ro]", value_parser = volume, help_heading = FILES)]
+    volume: Vec<VolumeMount>,
+
+    /// A file system in memory that appears inside
+    #[arg(long, value_name = "TARGET[:OPTIONS]", value_parser = tmpfs, help_heading = FILES)]
+    tmpfs: Vec<TmpfsMount>,
+
+    /// Nothing can be written to its root file system
+    #[arg(long, help_heading = FILES)]
+    read_only: bool,
+
+    /// Ports of the host that lead inside
+    #[arg(
+        short, long, value_name = "[[IP:]HOST:]PORT[/udp]", value_parser = Published::read, help_heading = NETWORK
+    )]
+    publish: Vec<Published>,
+
+    /// Its host name [default: its name]
+    #[arg(short = 'h', long, value_name = "NAME", help_heading = NETWORK)]
+    hostname: Option<String>,
+
+    /// bridge, none, host or container:NAME
+    #[arg(
+        long, alias = "net", value_name = "NETWORK", default_value = "bridge", value_parser = network,
+        help_heading = NETWORK
+    )]
+    network: NetworkMode,
+
+    /// A capability beside the usual ones
+    #[arg(long, value_name = "NAME", help_heading = RIGHTS)]
+    cap_add: Vec<String>,
+
+    /// A usual capability that it does not get
+    #[arg(long, value_name = "NAME", help_heading = RIGHTS)]
+    cap_drop: Vec<String>,
+
+    /// no-new-privileges: no program inside can give it more rights
+    #[arg(long, value_name = "OPTION", help_heading = RIGHTS)]
+    security_opt: Vec<String>,
+
+    /// Something to call it by, beside its name
+    #[arg(short, long, value_name = "NAME[=VALUE]", help_heading = NOTES)]
+    label: Vec<String>,
+
+    /// Write its id to this file, which must not be there yet
+    #[arg(long, value_name = "FILE", help_heading = NOTES)]
+    cidfile: Option<PathBuf>,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// The image, and the command to run in it
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE [COMMAND [ARG...]]")]
+    words: Vec<String>,
+}
+
+/// How to find out whether the service inside works.
+#[derive(Args)]
+struct Health {
+    /// A command that tells by its exit code whether it works
+    #[arg(long, value_name = "COMMAND", help_heading = HEALTH)]
+    health_cmd: Option<String>,
+
+    /// Time between two checks
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span, help_heading = HEALTH)]
+    health_interval: Duration,
+
+    /// A check that takes longer has failed
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span, help_heading = HEALTH)]
+    health_timeout: Duration,
+
+    /// So many failures in a row make it unhealthy
+    #[arg(long, value_name = "COUNT", default_value = "3", help_heading = HEALTH)]
+    health_retries: u32,
+
+    /// Failures do not count so long after its start
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span, help_heading = HEALTH)]
+    health_start_period: Duration,
+
+    /// No health check, whatever its image says
+    #[arg(long, conflicts_with = "health_cmd", help_heading = HEALTH)]
+    no_healthcheck: bool,
+}
+
+const STREAMS: &str = "Its streams";
+const PROCESS: &str = "Its process";
+const LIFE: &str = "Its life";
+const HEALTH: &str = "Its health";
+const LIMITS: &str = "Its limits";
+const FILES: &str = "Its files";
+const NETWORK: &str = "Its network";
+const RIGHTS: &str = "Its rights";
+const NOTES: &str = "Notes";
+
+/// Words that can be read one by one and mean nothing together.
+#[derive(Debug, Error)]
+pub(super) enum WrongWish {
+    #[error("cannot read the variables in {}: {source} (see: --env-file)", path.display())]
+    EnvFile { path: PathBuf, source: std::io::Error },
+    #[error("cannot take `{0}` as a variable: it has no name (write NAME=VALUE)")]
+    Variable(String),
+    #[error("cannot take the security option `{0}` (no-new-privileges is one)")]
+    SecurityOption(String),
+    #[error("cannot write the id to {}: {source} (choose a file that is not there yet)", path.display())]
+    IdFile { path: PathBuf, source: std::io::Error },
+}
+
+impl Wishes {
+    /// What all of it comes to.
+    pub(super) fn spec(&self) -> Result<ContainerSpec, WrongWish> {
+        let mut words = self.words.iter().cloned();
+        let image = words.next().unwrap_or_default();
+        let command: Vec<String> = words.collect();
+        if let Some(path) = self.cidfile.as_ref().filter(|path| path.exists()) {
+            let source = std::io::ErrorKind::AlreadyExists.into();
+            return Err(WrongWish::IdFile { path: path.clone(), source });
+        }
+        Ok(ContainerSpec {
+            image,
+            command: (!command.is_empty()).then_some(command),
+            entrypoint: self
+                .entrypoint
+                .as_ref()
+                .map(|program| if program.is_empty() { Vec::new() } else { vec![program.clone()] }),
+            env: environment(&self.env_file, &self.env)?,
+            workdir: self.workdir.clone(),
+            user: self.user.clone(),
+            hostname: self.hostname.clone(),
+            publish: self.publish.iter().flat_map(|published| published.0.clone()).collect(),
+            volumes: self.volume.clone(),
+            restart: self.restart,
+            stop_signal: self.stop_signal,
+            stop_timeout: self.stop_timeout,
+            memory: self.memory,
+            cpus: self.cpus,
+            pids: self.pids_limit,
+            init: self.init,
+            auto_remove: self.auto_remove,
+            read_only: self.read_only,
+            network: self.network.clone(),
+            health: self.health.check(),
+            tmpfs: self.tmpfs.clone(),
+            labels: pairs(&self.label),
+            privileges: self.privileges()?,
+            streams: Streams { tty: self.tty, stdin: self.interactive },
+            ..ContainerSpec::default()
+        })
+    }
+
+    /// Writes its id where somebody wants to find it.
+    pub(super) fn note(&self, id: &ContainerId) -> Result<(), WrongWish> {
+        let Some(path) = &self.cidfile else { return Ok(()) };
+        fs::write(path, id.as_str()).map_err(|source| WrongWish::IdFile { path: path.clone(), source })
+    }
+
+    fn privileges(&self) -> Result<Privileges, WrongWish> {
+        let capability = |name: &String| name.to_ascii_uppercase().trim_start_matches("CAP_").to_owned();
+        let mut privileges = Privileges {
+            cap_add: self.cap_add.iter().map(capability).collect(),
+            cap_drop: self.cap_drop.iter().map(capability).collect(),
+            ..Privileges::default()
+        };
+        for option in &self.security_opt {
+            match option.as_str() {
+                "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true" => {
+                    privileges.no_new_privileges = true;
+                }
+                other => return Err(WrongWish::SecurityOption(other.into())),
+            }
+        }
+        Ok(privileges)
+    }
+}
+
+impl Health {
+    fn check(&self) -> Option<HealthCheck> {
+        let command = self.health_cmd.as_ref().filter(|_| !self.no_healthcheck)?;
+        let test =
+            [vec!["CMD-SHELL".to_owned()], command.split_whitespace().map(Into::into).collect()].concat();
+        Some(HealthCheck {
+            test,
+            interval: self.health_interval,
+            timeout: self.health_timeout,
+            retries: self.health_retries,
+            start_period: self.health_start_period,
+        })
+    }
+}
+
+/// Files first, so that the words have the last word. A variable without a value is ours, if we have it.
+pub(super) fn environment(
+    files: &[PathBuf],
+    words: &[String],
+) -> Result<BTreeMap<String, String>, WrongWish> {
+    let mut all = BTreeMap::new();
+    for path in files {
+        let text =
+            fs::read_to_string(path).map_err(|source| WrongWish::EnvFile { path: path.clone(), source })?;
+        let lines =
+            text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(String::from).try_for_each(|line| take_variable(&mut all, &line))?;
+    }
+    words.iter().try_for_each(|word| take_variable(&mut all, word))?;
+    Ok(all)
+}
+
+fn take_variable(all: &mut BTreeMap<String, String>, word: &str) -> Result<(), WrongWish> {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (word, std::env::var(word).ok()),
+    };
+    if name.is_empty() {
+        return Err(WrongWish::Variable(word.into()));
+    }
+    if let Some(value) = value {
+        all.insert(name.into(), value);
+    }
+    Ok(())
+}
+
+fn pairs(words: &[String]) -> BTreeMap<String, String> {
+    words
+        .iter()
+        .map(|word| word.split_once('=').unwrap_or((word, "")))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+fn volume(text: &str) -> Result<VolumeMount, String> {
+    let wrong = || "SOURCE:TARGET[:ro] is wanted, with an absolute TARGET".to_owned();
+    let mut parts = text.split(':');
+    let (Some(source), Some(target)) = (parts.next(), parts.next()) else { return Err(wrong()) };
+    let access = match (parts.next(), parts.next()) {
+        (None | Some("rw"), None) => Access::ReadWrite,
+        (Some("ro"), None) => Access::ReadOnly,
+        _ => return Err(wrong()),
+    };
+    if source.is_empty() || !Path::new(target).is_absolute() {
+        return Err(wrong());
+    }
+    Ok(VolumeMount { source: source.into(), target: target.into(), access })
+}
+
+fn tmpfs(text: &str) -> Result<TmpfsMount, String> {
+    let (target, options) = text.split_once(':').unwrap_or((text, ""));
+    if !Path::new(target).is_absolute() {
+        return Err("TARGET[:OPTIONS] is wanted, with an absolute TARGET".into());
+    }
+    Ok(TmpfsMount { target: target.into(), options: options.into() })
+}
+
+fn network(text: &str) -> Result<NetworkMode, String> {
+    match text.split_once(':').unwrap_or((text, "")) {
+        ("bridge" | "default", "") => Ok(NetworkMode::Bridge),
+        ("none", "") => Ok(NetworkMode::None),
+        ("host", "") => Ok(NetworkMode::Host),
+        ("container", name) => Name::new(name).map(NetworkMode::Container).map_err(|error| error.to_string()),
+        _ => Err("bridge, none, host or container:NAME is wanted".into()),
+    }
+}
+
+/// What one `--publish` comes to: one port, or as many as its range has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Published(Vec<PortBinding>);
+
+impl Published {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parts(text).ok_or_else(|| "[[IP:]HOST:]PORT[/tcp|/udp] is wanted, like 8080:80".into())
+    }
+
+    fn parts(text: &str) -> Option<Self> {
+        let (ports, protocol) = match text.split_once('/') {
+            None => (text, Protocol::Tcp),
+            Some((ports, "tcp")) => (ports, Protocol::Tcp),
+            Some((ports, "udp")) => (ports, Protocol::Udp),
+            Some(_) => return None,
+        };
+        let (before, inside) = ports.rsplit_once(':').unwrap_or(("", ports));
+        let (ip, host) = match before.rsplit_once(':') {
+            Some((ip, host)) => (Some(ip), host),
+            None => (None, before),
+        };
+        let ip: Option<IpAddr> = match ip.filter(|ip| !ip.is_empty()) {
+            Some(ip) => Some(ip.trim_matches(['[', ']']).parse().ok()?),
+            None => None,
+        };
+        let inside = range(inside)?;
+        let hosts: Vec<Option<u16>> = match host {
+            "" | "0" => inside.clone().map(|_| None).collect(),
+            host => range(host)?.map(Some).collect(),
+        };
+        if hosts.len() != inside.clone().count() {
+            return None;
+        }
+        let bindings = hosts.into_iter().zip(inside);
+        Some(Self(bindings.map(|(host, container)| PortBinding { ip, host, container, protocol }).collect()))
+    }
+}
+
+/// `80` or `8000-8010`.
+fn range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+    (first > 0 && first <= last).then_some(first..=last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published(text: &str) -> Option<Vec<(String, Option<u16>, u16)>> {
+        let parts = Published::parts(text)?;
+        let ip = |ip: Option<IpAddr>| ip.map(|ip| ip.to_string()).unwrap_or_default();
+        Some(parts.0.into_iter().map(|port| (ip(port.ip), port.host, port.container)).collect())
+    }
+
+    #[test]
+    fn ports_are_written_as_dockers_are() {
+        let one = |ip: &str, host, inside| Some(vec![(ip.to_owned(), host, inside)]);
+        assert_eq!(published("80"), one("", None, 80));
+        assert_eq!(published("8080:80/udp"), one("", Some(8080), 80));
+        assert_eq!(published("127.0.0.1:8080:80"), one("127.0.0.1", Some(8080), 80));
+        assert_eq!(published("127.0.0.1::80"), one("127.0.0.1", None, 80));
+        assert_eq!(published("[::1]:8080:80"), one("::1", Some(8080), 80));
+        assert_eq!(published("8000-8002:80-82").map(|ports| ports.len()), Some(3));
+        for wrong in ["", "0", "x:80", "8080:80/sctp", "1-3:80", "80:", "70000"] {
+            assert_eq!(published(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_have_the_last_word_over_files() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "# a comment\nA=1\nB=\"as it stands\"\n\n").unwrap();
+        let all =
+            environment(&[file.path().into()], &["A=2".into(), "NOT_SET_ANYWHERE_AT_ALL".into()]).unwrap();
+        let told: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(told, ["A=2", "B=\"as it stands\""]);
+        assert!(environment(&[], &["=x".into()]).is_err());
+    }
+}

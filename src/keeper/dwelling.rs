@@ -1,0 +1,141 @@
+//! Where a keeper's one container lives: its directory in the estate, its name, its streams.
+
+use std::cell::RefCell;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::streams::Streams;
+use super::{ContainerId, Estate, EstateError, fault};
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
+use crate::runtime::{Cgroups, Durability, Stdio, clear_work};
+use crate::world::linux::premises::{Claimed, Place, Premises};
+
+/// The place of one container.
+pub(super) struct Dwelling {
+    estate: Estate,
+    id: ContainerId,
+    streams: Rc<RefCell<Streams>>,
+}
+
+impl Dwelling {
+    pub(super) fn new(estate: Estate, id: ContainerId, streams: Rc<RefCell<Streams>>) -> Self {
+        Self { estate, id, streams }
+    }
+
+    fn inside(&self, name: &str) -> PathBuf {
+        self.estate.directory(&self.id).join(name)
+    }
+}
+
+impl Premises for Dwelling {
+    fn place(&mut self, _: Id, spec: &ContainerSpec) -> Result<Place, Failure> {
+        fault::point();
+        let lab = self.estate.lab().map_err(failed)?;
+        let (upper, work, merged) = (self.inside("upper"), self.inside("work"), self.inside("merged"));
+        for path in [&upper, &work, &merged] {
+            make(path)?;
+        }
+        // What is removed as soon as it has ended need not survive a crash of the host.
+        let durability = if spec.auto_remove { Durability::Volatile } else { Durability::Durable };
+        Ok(Place { lower: vec![lab], upper, work, merged, cgroup: Estate::cgroup(&self.id), durability })
+    }
+
+    /// All but the journal, which has still to say that this was done.
+    fn remove(&mut self, _: Id) -> Result<(), Failure> {
+        fault::point();
+        let work = self.inside("work");
+        if work.is_dir() {
+            clear_work(&work).map_err(|source| cannot("clear", &work, &source))?;
+        }
+        let directory = self.estate.directory(&self.id);
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_name().to_string_lossy().starts_with("journal") {
+                continue;
+            }
+            let removed = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(&path),
+                _ => fs::remove_file(&path),
+            };
+            removed.map_err(|source| cannot("remove", &path, &source))?;
+        }
+        fault::point();
+        Ok(())
+    }
+
+    fn claim(&mut self, _: Id, name: &Name) -> Result<Claimed, Failure> {
+        fault::point();
+        let owner = self.estate.claim(&self.id, name).map_err(failed)?;
+        fault::point();
+        Ok(if owner == self.id { Claimed::Granted } else { Claimed::Denied })
+    }
+
+    fn release(&mut self, _: Id, name: &Name) {
+        fault::point();
+        // What cannot be freed now is freed when its owner is found to be gone.
+        let _ = self.estate.release(&self.id, name);
+    }
+
+    fn stdio(&mut self, _: Id, spec: &ContainerSpec) -> io::Result<Stdio> {
+        fault::point();
+        self.streams.borrow_mut().begin_run(spec.streams)
+    }
+
+    fn guest_stdio(&mut self, _: Id, exec: &ExecSpec) -> io::Result<Stdio> {
+        Ok(exec
+            .connection
+            .and_then(|number| self.streams.borrow_mut().guests.remove(&number))
+            .unwrap_or_default())
+    }
+
+    fn terminal(&mut self, _: Id, connection: Option<u32>, master: OwnedFd) {
+        let mut streams = self.streams.borrow_mut();
+        match connection {
+            None => streams.take_terminal(master),
+            Some(number) => streams.terminals.push((number, master)),
+        }
+    }
+
+    fn output(&mut self, _: Id) -> String {
+        String::new()
+    }
+
+    fn layer_bytes(&mut self, _: Id) -> Option<u64> {
+        let upper = self.inside("upper");
+        if upper.exists() { bytes_in(&upper).ok() } else { Some(0) }
+    }
+
+    fn close(&mut self, _: &Cgroups) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn make(path: &Path) -> Result<(), Failure> {
+    match DirBuilder::new().mode(0o755).create(path) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(cannot("make", path, &source)),
+        _ => Ok(()),
+    }
+}
+
+fn bytes_in(directory: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { bytes_in(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+fn cannot(action: &str, path: &Path, source: &io::Error) -> Failure {
+    let message = format!("cannot {action} {}: {source} (look at what is in the way there)", path.display());
+    Failure { code: None, message }
+}
+
+fn failed(error: EstateError) -> Failure {
+    Failure { code: None, message: error.to_string() }
+}
