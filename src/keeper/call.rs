@@ -104,7 +104,7 @@ impl Call {
         let socket = begin(estate, &id, Task::Create).map_err(CallError::NoKeeper)?;
         let mut call = Self { socket, hearing: Hearing::default() };
         call.send(&Request::Create(name.clone(), Box::new(spec.clone())), &[])?;
-        match call.next()? {
+        match call.hear()? {
             (Reply::Welcome, _) => {}
             (Reply::Answered(answer), _) => return Ok((id, call, answer)),
             _ => return Err(CallError::Strange),
@@ -126,14 +126,14 @@ impl Call {
 
     /// Waits for an answer.
     pub fn answer(&mut self) -> Result<Answer, CallError> {
-        match self.next()? {
+        match self.hear()? {
             (Reply::Answered(answer), _) => Ok(answer),
             _ => Err(CallError::Strange),
         }
     }
 
     /// Waits for whatever the keeper says next.
-    pub fn next(&mut self) -> Result<(Reply, Vec<OwnedFd>), CallError> {
+    pub fn hear(&mut self) -> Result<(Reply, Vec<OwnedFd>), CallError> {
         match self.hearing.hear(self.socket.as_fd(), Patience::Waits)? {
             Heard::Words(reply, along) => Ok((reply, along)),
             Heard::Closed => Err(ControlError::Gone.into()),
@@ -153,7 +153,7 @@ impl Call {
     fn welcome(&mut self) -> Result<(Reply, Vec<OwnedFd>), CallError> {
         let timeout = |limit| self.socket.set_read_timeout(limit).map_err(ControlError::Connection);
         timeout(Some(PATIENCE))?;
-        let told = self.next()?;
+        let told = self.hear()?;
         self.socket.set_read_timeout(None).map_err(ControlError::Connection)?;
         Ok(told)
     }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::streams::Streams;
-use super::{ContainerId, Estate, EstateError, fault};
-use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
+use super::{ContainerId, Estate, fault};
+use crate::image::store::StoreError;
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, LAB_IMAGE, Name};
 use crate::runtime::{Cgroups, Durability, Stdio, clear_work};
 use crate::world::linux::premises::{Claimed, Place, Premises};
 
@@ -26,6 +27,17 @@ impl Dwelling {
         Self { estate, id, streams }
     }
 
+    /// The built-in image, or the layers of one from the store.
+    fn lower(&self, spec: &ContainerSpec) -> Result<Vec<PathBuf>, Failure> {
+        let Some(image) = spec.image_id.as_ref().filter(|_| spec.image != LAB_IMAGE) else {
+            return Ok(vec![self.estate.lab().map_err(|error| failed(&error))?]);
+        };
+        let absent = || StoreError::NoSuchImage(spec.image.clone());
+        let holder = self.estate.directory(&self.id);
+        let leased = image.parse().map_err(|_| absent());
+        leased.and_then(|image| self.estate.store().lease(&holder, &image)).map_err(|error| failed(&error))
+    }
+
     fn inside(&self, name: &str) -> PathBuf {
         self.estate.directory(&self.id).join(name)
     }
@@ -34,14 +46,14 @@ impl Dwelling {
 impl Premises for Dwelling {
     fn place(&mut self, _: Id, spec: &ContainerSpec) -> Result<Place, Failure> {
         fault::point();
-        let lab = self.estate.lab().map_err(failed)?;
+        let lower = self.lower(spec)?;
         let (upper, work, merged) = (self.inside("upper"), self.inside("work"), self.inside("merged"));
         for path in [&upper, &work, &merged] {
             make(path)?;
         }
         // What is removed as soon as it has ended need not survive a crash of the host.
         let durability = if spec.auto_remove { Durability::Volatile } else { Durability::Durable };
-        Ok(Place { lower: vec![lab], upper, work, merged, cgroup: Estate::cgroup(&self.id), durability })
+        Ok(Place { lower, upper, work, merged, cgroup: Estate::cgroup(&self.id), durability })
     }
 
     /// All but the journal, which has still to say that this was done.
@@ -69,7 +81,7 @@ impl Premises for Dwelling {
 
     fn claim(&mut self, _: Id, name: &Name) -> Result<Claimed, Failure> {
         fault::point();
-        let owner = self.estate.claim(&self.id, name).map_err(failed)?;
+        let owner = self.estate.claim(&self.id, name).map_err(|error| failed(&error))?;
         fault::point();
         Ok(if owner == self.id { Claimed::Granted } else { Claimed::Denied })
     }
@@ -136,6 +148,6 @@ fn cannot(action: &str, path: &Path, source: &io::Error) -> Failure {
     Failure { code: None, message }
 }
 
-fn failed(error: EstateError) -> Failure {
+fn failed(error: &dyn std::fmt::Display) -> Failure {
     Failure { code: None, message: error.to_string() }
 }

@@ -97,6 +97,11 @@ impl Estate {
         Self { data, run }
     }
 
+    /// Where the images are that are not built in.
+    pub fn store(&self) -> Store {
+        Store::at(self.data.join("store"))
+    }
+
     /// What has to survive a reboot.
     pub fn data(&self) -> &Path {
         &self.data

@@ -1,10 +1,13 @@
 //! `terrarium create`: a container, complete up to a process that is parked before its first instruction.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::super::{BAD, Globals, WRONG_WORDS, complain, written};
 use super::estate;
 use super::wishes::{Wishes, WrongWish};
+use crate::image::store::StoreError;
 use crate::keeper::control::Answer;
 use crate::keeper::{Call, CallError, ContainerId, Estate, free_name, settle_owner};
 use crate::model::{ContainerSpec, Failure, LAB_IMAGE};
@@ -47,14 +50,34 @@ pub(super) enum CreateError {
     Wish(#[from] WrongWish),
     #[error(transparent)]
     Call(#[from] CallError),
-    #[error("no such image: {0} (only `lab` is built in: terrarium create lab)")]
-    NoSuchImage(String),
+    #[error(transparent)]
+    Image(#[from] StoreError),
     #[error("cannot draw a name: {0} (give it one: --name)")]
     NoName(#[from] std::io::Error),
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
     Failed(#[from] Failure),
+}
+
+/// Docker's time between two health checks, and for one.
+const HEALTH: Duration = Duration::from_secs(30);
+/// After so many failures Docker calls a container unhealthy.
+const HEALTH_RETRIES: u32 = 3;
+
+/// What neither words nor image say of a health check.
+fn with_defaults(mut spec: ContainerSpec) -> ContainerSpec {
+    if let Some(check) = &mut spec.health {
+        for span in [&mut check.interval, &mut check.timeout] {
+            if span.is_zero() {
+                *span = HEALTH;
+            }
+        }
+        if check.retries == 0 {
+            check.retries = HEALTH_RETRIES;
+        }
+    }
+    spec
 }
 
 /// How often another name is drawn, if somebody is faster each time.
@@ -66,11 +89,11 @@ pub(super) fn create(
     wishes: &Wishes,
     spec: &ContainerSpec,
 ) -> Result<(ContainerId, Call), CreateError> {
-    if spec.image != LAB_IMAGE {
-        return Err(CreateError::NoSuchImage(spec.image.clone()));
+    let spec = &with_defaults(estate.store().resolve(spec)?);
+    if spec.image == LAB_IMAGE {
+        // Unpacked here, so that the keeper stays small.
+        estate.lab().map_err(CallError::from)?;
     }
-    // Unpacked here, so that the keeper stays small.
-    estate.lab().map_err(CallError::from)?;
     let mut refused = String::new();
     for _ in 0..DRAWS {
         let name = match &wishes.name {

@@ -1,6 +1,6 @@
 //! The same thing asked of several containers: all at once, and answered in the order in which they were named.
 
-use super::super::{BAD, GOOD, Globals, complain};
+use super::super::{BAD, GOOD, Globals, complain, written};
 use super::estate;
 use crate::keeper::control::Answer;
 use crate::keeper::{Asked, CallError, Estate, ask};
@@ -11,10 +11,10 @@ const AT_ONCE: usize = 400;
 
 /// Asks each for it, and prints what each that has done it was called; returns the exit status.
 pub(super) fn ask_each(globals: &Globals, words: &[String], verb: &Verb) -> u8 {
-    tell_each(globals, words, verb, |word, _| word.to_owned())
+    tell_each(globals, words, verb, |word, _| format!("{word}\n"))
 }
 
-/// As [`ask_each`], with something else to print.
+/// As [`ask_each`], with something else to print of each.
 pub(super) fn tell_each(
     globals: &Globals,
     words: &[String],
@@ -43,7 +43,7 @@ pub(super) fn tell_each(
                     status = BAD;
                 }
                 Ok(answer) => {
-                    status = status.max(super::super::written("the answer", &(told(word, &answer) + "\n")))
+                    status = status.max(written("the answer", &told(word, &answer)));
                 }
                 Err(error) => {
                     complain(&error);

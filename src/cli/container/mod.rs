@@ -23,7 +23,7 @@ use crate::keeper::{CallError, Estate, after_boot};
 /// What can be asked of a container.
 #[derive(Subcommand)]
 pub(super) enum ContainerVerb {
-    Create(create::Create),
+    Create(Box<create::Create>),
     Start(start::Start),
     Stop(stop::Stop),
     Restart(restart::Restart),

@@ -18,7 +18,7 @@ pub(in super::super) struct Wait {
 impl Wait {
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
         tell_each(globals, &self.containers, &Verb::Wait, |_, answer| match answer {
-            Answer::Exited(code) => code.to_string(),
+            Answer::Exited(code) => format!("{code}\n"),
             _ => String::new(),
         })
     }

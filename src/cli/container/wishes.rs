@@ -1,6 +1,6 @@
 //! What create and run can be told about a container: Docker's flags, and what they come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -13,12 +13,13 @@ use thiserror::Error;
 use super::quantity::{bytes, count, grace, policy, span, thousandths};
 use crate::keeper::ContainerId;
 use crate::model::{
-    Access, ContainerSpec, HealthCheck, Name, NetworkMode, PortBinding, Privileges, Protocol, RestartPolicy,
-    Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+    Access, ContainerSpec, HealthCheck, LAB_IMAGE, Name, NetworkMode, PortBinding, Privileges, Protocol,
+    RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
 /// All that can be said about a container that is to be.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag is there or not")]
 pub(super) struct Wishes {
     /// Its name [default: two words that nobody has]
     #[arg(long, value_parser = |text: &str| Name::new(text))]
@@ -151,28 +152,28 @@ pub(super) struct Wishes {
 #[derive(Args)]
 struct Health {
     /// A command that tells by its exit code whether it works
-    #[arg(long, value_name = "COMMAND", help_heading = HEALTH)]
-    health_cmd: Option<String>,
+    #[arg(long = "health-cmd", value_name = "COMMAND", help_heading = HEALTH)]
+    test: Option<String>,
 
     /// Time between two checks
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span, help_heading = HEALTH)]
-    health_interval: Duration,
+    #[arg(long = "health-interval", value_name = "TIME", value_parser = span, help_heading = HEALTH)]
+    interval: Option<Duration>,
 
     /// A check that takes longer has failed
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span, help_heading = HEALTH)]
-    health_timeout: Duration,
+    #[arg(long = "health-timeout", value_name = "TIME", value_parser = span, help_heading = HEALTH)]
+    timeout: Option<Duration>,
 
     /// So many failures in a row make it unhealthy
-    #[arg(long, value_name = "COUNT", default_value = "3", help_heading = HEALTH)]
-    health_retries: u32,
+    #[arg(long = "health-retries", value_name = "COUNT", help_heading = HEALTH)]
+    retries: Option<u32>,
 
     /// Failures do not count so long after its start
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span, help_heading = HEALTH)]
-    health_start_period: Duration,
+    #[arg(long = "health-start-period", value_name = "TIME", value_parser = span, help_heading = HEALTH)]
+    start_period: Option<Duration>,
 
     /// No health check, whatever its image says
-    #[arg(long, conflicts_with = "health_cmd", help_heading = HEALTH)]
-    no_healthcheck: bool,
+    #[arg(long = "no-healthcheck", conflicts_with = "test", help_heading = HEALTH)]
+    none: bool,
 }
 
 const STREAMS: &str = "Its streams";
@@ -208,14 +209,14 @@ impl Wishes {
             let source = std::io::ErrorKind::AlreadyExists.into();
             return Err(WrongWish::IdFile { path: path.clone(), source });
         }
+        let health = self.health.check(&image);
+        let (env, unset_env) = environment(&self.env_file, &self.env)?;
         Ok(ContainerSpec {
             image,
             command: (!command.is_empty()).then_some(command),
-            entrypoint: self
-                .entrypoint
-                .as_ref()
-                .map(|program| if program.is_empty() { Vec::new() } else { vec![program.clone()] }),
-            env: environment(&self.env_file, &self.env)?,
+            entrypoint: self.entrypoint.clone().map(|program| vec![program]),
+            env,
+            unset_env,
             workdir: self.workdir.clone(),
             user: self.user.clone(),
             hostname: self.hostname.clone(),
@@ -231,7 +232,7 @@ impl Wishes {
             auto_remove: self.auto_remove,
             read_only: self.read_only,
             network: self.network.clone(),
-            health: self.health.check(),
+            health,
             tmpfs: self.tmpfs.clone(),
             labels: pairs(&self.label),
             privileges: self.privileges()?,
@@ -266,38 +267,50 @@ impl Wishes {
 }
 
 impl Health {
-    fn check(&self) -> Option<HealthCheck> {
-        let command = self.health_cmd.as_ref().filter(|_| !self.no_healthcheck)?;
-        let test =
-            [vec!["CMD-SHELL".to_owned()], command.split_whitespace().map(Into::into).collect()].concat();
-        Some(HealthCheck {
+    /// What is not said is the image's, and else Docker's.
+    fn check(&self, image: &str) -> Option<HealthCheck> {
+        let zero = Duration::ZERO;
+        let says_nothing = self.test.is_none()
+            && self.retries.is_none()
+            && [self.interval, self.timeout, self.start_period].iter().all(Option::is_none);
+        let test = match &self.test {
+            _ if self.none => vec!["NONE".to_owned()],
+            None if says_nothing || image == LAB_IMAGE => return None,
+            None => Vec::new(),
+            // The built-in image has no shell to read it.
+            Some(command) if image == LAB_IMAGE => {
+                ["CMD"].into_iter().chain(command.split_whitespace()).map(Into::into).collect()
+            }
+            Some(command) => vec!["CMD-SHELL".to_owned(), command.clone()],
+        };
+        (test != ["NONE"] || image != LAB_IMAGE).then(|| HealthCheck {
             test,
-            interval: self.health_interval,
-            timeout: self.health_timeout,
-            retries: self.health_retries,
-            start_period: self.health_start_period,
+            interval: self.interval.unwrap_or(zero),
+            timeout: self.timeout.unwrap_or(zero),
+            retries: self.retries.unwrap_or(0),
+            start_period: self.start_period.unwrap_or(zero),
         })
     }
 }
 
-/// Files first, so that the words have the last word. A variable without a value is ours, if we have it.
-pub(super) fn environment(
-    files: &[PathBuf],
-    words: &[String],
-) -> Result<BTreeMap<String, String>, WrongWish> {
-    let mut all = BTreeMap::new();
+/// The variables of a process, and those of its image that it does not get.
+pub(super) type Environment = (BTreeMap<String, String>, BTreeSet<String>);
+
+/// Files first, so that the words have the last word. A variable without a value is ours; if we have none, nobody has it.
+pub(super) fn environment(files: &[PathBuf], words: &[String]) -> Result<Environment, WrongWish> {
+    let mut all = Environment::default();
     for path in files {
         let text =
             fs::read_to_string(path).map_err(|source| WrongWish::EnvFile { path: path.clone(), source })?;
-        let lines =
-            text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text.lines().map(str::trim_start);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         lines.map(String::from).try_for_each(|line| take_variable(&mut all, &line))?;
     }
     words.iter().try_for_each(|word| take_variable(&mut all, word))?;
     Ok(all)
 }
 
-fn take_variable(all: &mut BTreeMap<String, String>, word: &str) -> Result<(), WrongWish> {
+fn take_variable((all, unset): &mut Environment, word: &str) -> Result<(), WrongWish> {
     let (name, value) = match word.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (word, std::env::var(word).ok()),
@@ -306,7 +319,11 @@ fn take_variable(all: &mut BTreeMap<String, String>, word: &str) -> Result<(), W
         return Err(WrongWish::Variable(word.into()));
     }
     if let Some(value) = value {
+        unset.remove(name);
         all.insert(name.into(), value);
+    } else {
+        all.remove(name);
+        unset.insert(name.into());
     }
     Ok(())
 }
@@ -425,10 +442,11 @@ mod tests {
     fn words_have_the_last_word_over_files() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "# a comment\nA=1\nB=\"as it stands\"\n\n").unwrap();
-        let all =
+        let (all, unset) =
             environment(&[file.path().into()], &["A=2".into(), "NOT_SET_ANYWHERE_AT_ALL".into()]).unwrap();
         let told: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(told, ["A=2", "B=\"as it stands\""]);
+        assert!(unset.contains("NOT_SET_ANYWHERE_AT_ALL"));
         assert!(environment(&[], &["=x".into()]).is_err());
     }
 }
