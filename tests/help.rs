@@ -4,7 +4,7 @@
 
 use assert_cmd::Command;
 
-const VERBS: [&str; 4] = ["replay", "lessons", "model", "schema"];
+const VERBS: [&str; 5] = ["replay", "lessons", "quiz", "model", "schema"];
 
 #[test]
 fn all_help_fits_eighty_columns() {

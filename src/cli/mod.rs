@@ -8,6 +8,7 @@ mod keyboard;
 mod language;
 mod lessons;
 mod model;
+mod quiz;
 mod replay;
 mod schema;
 mod wrong_words;
@@ -85,6 +86,7 @@ const GLOBAL: &str = "With every verb";
 enum Verb {
     Replay(replay::Replay),
     Lessons(lessons::Lessons),
+    Quiz(quiz::Quiz),
     Model(model::Model),
     Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -133,6 +135,7 @@ pub fn main() -> ExitCode {
     let status = match words.verb {
         Verb::Replay(replay) => replay.perform(&globals),
         Verb::Lessons(lessons) => lessons.perform(&globals),
+        Verb::Quiz(quiz) => quiz.perform(&globals),
         Verb::Model(model) => model.perform(),
         Verb::Schema(schema) => schema.perform(),
         #[cfg(all(target_os = "linux", feature = "linux"))]

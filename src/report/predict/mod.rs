@@ -8,7 +8,7 @@ mod words;
 
 use std::io::{self, BufRead, Read as _, Write};
 
-use self::verdict::{Verdict, judge};
+pub use self::verdict::{Verdict, judge, truth};
 use super::Text;
 use super::paint::Role;
 use super::words::count;

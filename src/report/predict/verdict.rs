@@ -9,7 +9,8 @@ use crate::report::words::time;
 
 /// How an answer did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
+    /// All of it.
     Right,
     /// Not all of it was right; so it was.
     Wrong(String),
@@ -18,7 +19,7 @@ pub(super) enum Verdict {
 }
 
 /// Every checkable part of an answer has to be right.
-pub(super) fn judge(answer: &str, checkable: &[Checkable], parts: &[StepTrace]) -> Verdict {
+pub fn judge(answer: &str, checkable: &[Checkable], parts: &[StepTrace]) -> Verdict {
     let truth = Truth::of(checkable, parts);
     let pieces = pieces(answer);
     let judged: Vec<Judged> =
@@ -36,6 +37,18 @@ pub(super) fn judge(answer: &str, checkable: &[Checkable], parts: &[StepTrace]) 
         }
     }
     Verdict::Wrong(truths.join(" and "))
+}
+
+/// The answer that would have been right.
+pub fn truth(checkable: &[Checkable], parts: &[StepTrace]) -> String {
+    let truth = Truth::of(checkable, parts);
+    let mut words: Vec<String> = Vec::new();
+    words.extend(truth.took.map(time));
+    words.extend(truth.refusal.as_ref().map(|is| if *is == Piece::No { "no".into() } else { "yes".into() }));
+    words.extend(truth.events.as_deref().map(in_order));
+    words.extend(truth.states.iter().map(|state| state.word().to_owned()));
+    words.extend(truth.codes.iter().chain(&truth.counts).map(ToString::to_string));
+    distinct(words)
 }
 
 /// A piece of an answer beside what was so.
@@ -148,10 +161,13 @@ impl Truth {
                 fits = Fits::No;
             }
         }
-        let words: Vec<_> = happened.iter().map(ToString::to_string).collect();
-        let truth = if words.is_empty() { "no event".into() } else { words.join(", ") };
-        (named > 0).then_some(Judged { fits, truth })
+        (named > 0).then_some(Judged { fits, truth: in_order(happened) })
     }
+}
+
+fn in_order(events: &[EventKind]) -> String {
+    let words: Vec<_> = events.iter().map(ToString::to_string).collect();
+    if words.is_empty() { "no event".into() } else { words.join(", ") }
 }
 
 fn refusal(parts: &[StepTrace]) -> Piece {
