@@ -50,6 +50,7 @@ Begin with:
   terrarium lessons                    what there is to learn
   terrarium replay first-life          the first lesson
   terrarium replay 4 --predict         guess before you see
+  terrarium quiz                       questions without an end
   terrarium replay --help              all that a replay can do"
 )]
 struct Words {

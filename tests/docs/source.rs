@@ -5,6 +5,7 @@
 //! terrarium replay ... | 2 3 closing     of a replay, its `opening`, these steps, its `closing`
 //! lived terrarium replay ...             the same on a kernel; it has to tell what the simulator tells
 //! part KEY of FILE                       what stands under a key at the top level of a YAML file
+//! help of every verb                     a heading and the help of each, without the options that all have
 //! rules, states, set-up steps            what the library knows of them
 //! unplayed steps, unlived wishes         what the format accepts and this version cannot do
 //! ```
@@ -83,6 +84,7 @@ pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
         return printed(words);
     }
     match source {
+        "help of every verb" => help(),
         "rules" => rules(),
         "states" => states(),
         "unplayed steps" => unplayed_steps(),
@@ -120,6 +122,34 @@ fn printed(line: &str) -> String {
     let text = selection.map_or(text.clone(), |selection| transcript::cut(&text, selection));
     let language = if words.contains("mermaid") { "mermaid" } else { "text" };
     fenced(language, &text)
+}
+
+fn help() -> String {
+    let all = asked(&["--help"]);
+    let verbs = all.lines().skip_while(|line| !line.starts_with("Verbs:")).skip(1);
+    let lines = verbs.take_while(|line| !line.trim().is_empty());
+    // A description that goes on in the next line stands further to the right.
+    let verbs =
+        lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let section = |verb| format!("## {verb}\n\n{}", fenced("text", &of_its_own(&asked(&[verb, "--help"]))));
+    verbs.map(section).collect::<Vec<_>>().join("\n")
+}
+
+/// Without the options that every verb has.
+fn of_its_own(help: &str) -> String {
+    let mut own = Vec::new();
+    let mut common = false;
+    for line in help.lines() {
+        common = line == "With every verb:" || (common && (line.is_empty() || line.starts_with(' ')));
+        if !common && *line != *"  -h, --help" && !line.trim_start().starts_with("Print help") {
+            own.push(line);
+        }
+    }
+    own.join("\n").replace("\n\n\n", "\n\n")
+}
+
+fn asked(words: &[&str]) -> String {
+    String::from_utf8(terrarium().args(words).output().unwrap().stdout).unwrap()
 }
 
 fn fenced(language: &str, text: &str) -> String {
