@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
 #![allow(clippy::print_stdout, reason = "a skipped test says what it skips, and why")]
 
+mod building;
 mod carrying;
 mod crafted;
 mod hostile;

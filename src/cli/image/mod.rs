@@ -1,8 +1,10 @@
 //! The verbs of images: one file each.
 
+mod build;
 mod history;
 mod images;
 mod inspect;
+mod lab;
 mod load;
 mod prune;
 mod rmi;
@@ -23,6 +25,7 @@ use crate::report::docker::words;
 /// What can be done with images.
 #[derive(Subcommand)]
 pub(super) enum ImageVerb {
+    Build(build::Build),
     Images(images::Images),
     Load(load::Load),
     Save(save::Save),
@@ -36,6 +39,7 @@ pub(super) enum ImageVerb {
 /// The verbs after `image`.
 #[derive(Subcommand)]
 pub(super) enum Inner {
+    Build(build::Build),
     Inspect(inspect::Inspect),
     History(history::History),
     Prune(prune::Prune),
@@ -55,6 +59,7 @@ impl ImageVerb {
             Err(error) => return failed(&error.into()),
         };
         let done = match self {
+            Self::Build(build) | Self::Image(Inner::Build(build)) => build.perform(&store),
             Self::Images(images) | Self::Image(Inner::Ls(images)) => images.perform(&store),
             Self::Load(load) | Self::Image(Inner::Load(load)) => load.perform(&store),
             Self::Save(save) | Self::Image(Inner::Save(save)) => save.perform(&store),

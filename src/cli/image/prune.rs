@@ -7,7 +7,7 @@ use super::{Done, Store, confirmed};
 use crate::image::store::{Force, StoreError};
 use crate::report::docker::words;
 
-/// Remove images that have lost their name; with --all, those that no container uses
+/// Remove images that have lost their name; with --all, those that no container uses, and what builds keep
 #[derive(Args)]
 pub(in crate::cli) struct Prune {
     /// Also those that have a name, if no container uses them
@@ -44,6 +44,9 @@ impl Prune {
                     Err(error) => return Err(error.into()),
                 }
             }
+        }
+        if self.all {
+            store.forget_cache()?;
         }
         let swept = store.sweep()?;
         let deleted = if told.is_empty() { told } else { format!("Deleted Images:\n{told}\n") };

@@ -6,6 +6,7 @@
 
 mod compress;
 mod limits;
+mod merged;
 mod pack;
 mod path;
 mod sparse;
@@ -19,6 +20,7 @@ use thiserror::Error;
 
 pub use compress::{Packing, Unpacked, gzip};
 pub use limits::Limits;
+pub use merged::{Found, Merged};
 pub use pack::{Entry, Packer, pack_differences};
 pub use path::clean;
 pub use tree::{Tree, remove_tree};

@@ -5,6 +5,7 @@
 //! STORE/blobs/sha256/HEX           manifests, configurations and layers, by the digest of what is in them
 //! STORE/layers/HEX/                a layer, unpacked once, by the digest of its unpacked archive
 //! STORE/sizes/HEX                  how many bytes its files have
+//! STORE/cache/HEX                  what a build's step has made, so that it need not be done again
 //! STORE/leases/HEX                 whose containers use which layers
 //! STORE/making/                    what is not whole yet
 //! STORE/busy, STORE/lock           locks: `busy` is shared by all who add something, `lock` guards the names for moments
@@ -197,7 +198,7 @@ impl Store {
     }
 
     fn hold(&self) -> Result<Held, StoreError> {
-        for part in ["blobs/sha256", "layers", "sizes", "leases", "making"] {
+        for part in ["blobs/sha256", "layers", "sizes", "cache", "leases", "making"] {
             let path = self.path.join(part);
             DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(files("make", &path))?;
         }
@@ -209,8 +210,13 @@ impl Store {
         Ok(held)
     }
 
+    /// Notes something that can be done without.
+    pub(in crate::image) fn write_note(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write_whole(path, bytes)
+    }
+
     /// A free name in `making`.
-    fn new_place(&self) -> PathBuf {
+    pub fn new_place(&self) -> PathBuf {
         use std::sync::atomic::{AtomicU64, Ordering};
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -1,17 +1,29 @@
 //! Sweeping: what no name and no container leads to goes. Only when nobody is adding anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
+use serde::Deserialize;
 use std::fs::{File, OpenOptions};
 
 use super::{Store, StoreError, files};
 use crate::image::digest::Digest;
 use crate::image::layer::remove_tree;
-use crate::image::manifest::Manifest;
+use crate::image::manifest::{Descriptor, Manifest};
+
+/// A layer that a build's step has made, as far as it matters here.
+#[derive(Deserialize)]
+struct Cached {
+    layer: Descriptor,
+    diff_id: Digest,
+}
+
+/// How long a step's layer is kept that nobody uses.
+const CACHED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What a sweep has brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +63,10 @@ impl Store {
                 layers.extend(image.config.rootfs.diff_ids.iter().map(|layer| layer.hex().into()));
             }
         }
+        for cached in self.cached()? {
+            blobs.insert(cached.layer.digest.hex().into());
+            layers.insert(cached.diff_id.hex().into());
+        }
         for (path, name) in entries(&self.path.join("blobs/sha256"))? {
             if !blobs.contains(&name) {
                 swept.bytes += fs::metadata(&path).map_or(0, |found| found.len());
@@ -79,6 +95,30 @@ impl Store {
         let alone = self.alone();
         let _held = self.hold()?;
         if alone.is_some() { self.empty_making() } else { Ok(()) }
+    }
+
+    /// Forgets what builds have made before.
+    pub fn forget_cache(&self) -> Result<(), StoreError> {
+        for (path, _) in entries(&self.path.join("cache"))? {
+            fs::remove_file(&path).map_err(files("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// The layers of builds' steps; those that nobody has used for long are forgotten.
+    fn cached(&self) -> Result<Vec<Cached>, StoreError> {
+        let mut cached = Vec::new();
+        for (path, _) in entries(&self.path.join("cache"))? {
+            let used = fs::metadata(&path).and_then(|found| found.modified());
+            let old = used.is_ok_and(|used| used.elapsed().is_ok_and(|ago| ago > CACHED_FOR));
+            let note = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let note: Option<BTreeMap<String, Cached>> = note.filter(|_| !old);
+            match note {
+                Some(note) => cached.extend(note.into_values()),
+                None => fs::remove_file(&path).map_err(files("remove", &path))?,
+            }
+        }
+        Ok(cached)
     }
 
     fn alone(&self) -> Option<Flock<File>> {
