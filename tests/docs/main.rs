@@ -5,7 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
 
+mod life;
 mod page;
+mod quoted;
 mod source;
 mod transcript;
 
@@ -74,6 +76,43 @@ fn the_summary_lists_every_page_of_the_book() {
         summary.links().into_iter().map(|(_, link)| format!("book/src/{link}")).collect();
     for page in pages.iter().filter(|page| page.path.starts_with("book/src/") && page.path != summary.path) {
         assert!(listed.contains(&page.path), "{} is not in SUMMARY.md", page.path);
+    }
+}
+
+#[test]
+fn every_lesson_has_a_chapter_in_which_it_is_run_and_drawn() {
+    let pages = Page::all();
+    let summary = pages.iter().find(|page| page.path == "book/src/SUMMARY.md").unwrap();
+    let listed: Vec<String> = summary.links().into_iter().map(|(_, link)| link).collect();
+    let mut last = 0;
+    for bundled in terrarium::scenario::bundled().into_iter().filter(|bundled| bundled.number().is_some()) {
+        let name = bundled.name;
+        let page = pages.iter().find(|page| page.path == format!("book/src/{name}.md"));
+        let page = page.unwrap_or_else(|| panic!("the lesson {name} has no chapter"));
+        for part in
+            [format!("```sh\nterrarium replay {name}\n```"), format!("<!-- shows: timeline of {name} -->")]
+        {
+            assert!(page.text.contains(&part), "{} lacks {part}", page.path);
+        }
+        let place = listed.iter().position(|link| *link == format!("{name}.md")).unwrap();
+        assert!(place > last, "{name} stands in the book before a lesson that comes earlier");
+        last = place;
+    }
+}
+
+#[test]
+fn every_picture_is_shown_and_can_be_heard() {
+    let pages = Page::all();
+    for entry in fs::read_dir(root().join("book/src/pictures")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let svg = fs::read_to_string(&path).unwrap();
+        assert!(svg.contains("<title>") && svg.contains("<desc>") && svg.contains("role=\"img\""), "{name}");
+        assert!(!svg.contains("\n\n"), "{name}: an empty line ends it inside of a page");
+        assert!(
+            pages.iter().any(|page| page.text.contains(&format!("pictures/{name}"))),
+            "{name} is on no page"
+        );
     }
 }
 

@@ -5,6 +5,12 @@
 //! terrarium replay ... | 2 3 closing     of a replay, its `opening`, these steps, its `closing`
 //! lived terrarium replay ...             the same on a kernel; it has to tell what the simulator tells
 //! part KEY of FILE                       what stands under a key at the top level of a YAML file
+//! timeline of LESSON                     the picture of its life, kept in `pictures`
+//! questions of LESSON                    all that it asks
+//! machine, state NAME                    the diagram; one state with its arrows and what each command does to it
+//! lessons                                a table for teachers
+//! section HEADING of FILE                what another page says under that heading
+//! code NAME of FILE                      a function or a type, with its comment
 //! help of every verb                     a heading and the help of each, without the options that all have
 //! rules, states, set-up steps            what the library knows of them
 //! unplayed steps, unlived wishes         what the format accepts and this version cannot do
@@ -14,10 +20,11 @@ use std::fmt::Write;
 use std::fs;
 
 use terrarium::model::{Rule, State};
+use terrarium::report::diagram;
 use terrarium::scenario::replay::check_supported;
-use terrarium::scenario::{Scenario, parse};
+use terrarium::scenario::{Scenario, bundled, parse};
 
-use super::{root, terrarium, transcript};
+use super::{life, quoted, root, terrarium, transcript};
 
 /// Whether the kernel may be asked to live what a page shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,6 +92,8 @@ pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
     }
     match source {
         "help of every verb" => help(),
+        "machine" => pictured("machine", &diagram::whole(), kernel),
+        "lessons" => lessons(),
         "rules" => rules(),
         "states" => states(),
         "unplayed steps" => unplayed_steps(),
@@ -92,8 +101,61 @@ pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
         "set-up steps" => steps(),
         #[cfg(all(target_os = "linux", feature = "linux"))]
         "unlived wishes" => unlived_wishes(),
-        _ => part(source),
+        _ => of_something(source, kernel),
     }
+}
+
+fn of_something(source: &str, kernel: Kernel) -> String {
+    if let Some(state) = source.strip_prefix("state ") {
+        return life::state(state, kernel);
+    }
+    let (what, whose) = source.rsplit_once(" of ").unwrap_or((source, ""));
+    match what {
+        "timeline" => pictured(&format!("timeline-{whose}"), &life::timeline(whose), kernel),
+        "questions" => life::questions(whose),
+        _ => match what.split_once(' ') {
+            Some(("section", heading)) => quoted::section(heading, whose),
+            Some(("code", name)) => quoted::code(name, whose),
+            _ => part(source),
+        },
+    }
+}
+
+/// A picture in a file of its own, put into the page by mdBook. Where the file is another one, the page is out of date.
+pub(crate) fn pictured(name: &str, svg: &str, kernel: Kernel) -> String {
+    let file = format!("pictures/{name}.svg");
+    let path = root().join("book/src").join(&file);
+    let shown = fs::read_to_string(&path).unwrap_or_default();
+    if shown != svg && kernel == Kernel::Awake {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, svg).unwrap();
+    } else if shown != svg {
+        return format!("(book/src/{file} shows something else now)\n");
+    }
+    format!("<figure>\n{{{{#include {file}}}}}\n</figure>\n")
+}
+
+fn lessons() -> String {
+    let mut text =
+        String::from("| | lesson | minutes | what it teaches | for you |\n|---|---|---|---|---|\n");
+    for bundled in bundled() {
+        let Some(lesson) = &bundled.scenario.lesson else { continue };
+        let of = |text: &terrarium::scenario::Text| {
+            text.in_lang("en").trim().replace('\n', " ").replace('<', "&lt;")
+        };
+        let teaches: Vec<_> = lesson.teaches.iter().map(of).collect();
+        let _ = writeln!(
+            text,
+            "| {} | [{}]({}.md) | {} | {} | {} |",
+            lesson.order,
+            of(&bundled.scenario.title),
+            bundled.name,
+            lesson.minutes.unwrap_or_default(),
+            teaches.join(", "),
+            lesson.notes.as_ref().map(of).unwrap_or_default()
+        );
+    }
+    text
 }
 
 /// Numbers that differ from run to run are no reason to write a page anew: what tells the same may stay.
@@ -152,7 +214,7 @@ fn asked(words: &[&str]) -> String {
     String::from_utf8(terrarium().args(words).output().unwrap().stdout).unwrap()
 }
 
-fn fenced(language: &str, text: &str) -> String {
+pub(crate) fn fenced(language: &str, text: &str) -> String {
     let lines: Vec<_> = text.trim_matches('\n').lines().map(str::trim_end).collect();
     format!("```{language}\n{}\n```\n", lines.join("\n"))
 }

@@ -9,7 +9,7 @@ mod html;
 mod lane;
 mod record;
 mod rows;
-mod style;
+pub(in crate::report) mod style;
 mod svg;
 
 pub use record::Recorded;

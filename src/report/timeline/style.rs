@@ -10,7 +10,7 @@ const DARK: &str = "--paper:#15191f;--ink:#dde3ea;--faint:#98a4b1;--line:#303843
 --creating:#37414d;--created:#56677b;--running:#37a96e;--paused:#4a8fd6;--stopping:#d29a2f;--restarting:#a478db;\
 --stopped:#2c333d;--removing:#6d5c4c;--dead:#d05a4d;--on-pale:#dde3ea;--on-strong:#0c1014;--cpu:#ee8159;--memory:#8b9ee6;--port:#de6bbb";
 
-pub(super) fn style() -> String {
+pub(in crate::report) fn style() -> String {
     format!(
         ".life{{{LIGHT}}}@media(prefers-color-scheme:dark){{.life{{{DARK}}}}}\
 .life text{{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;font-size:13px;fill:var(--ink)}}\
@@ -22,6 +22,10 @@ pub(super) fn style() -> String {
 .life text.pale{{fill:var(--on-pale)}}\
 .life .lead{{stroke:var(--faint);stroke-width:1;stroke-dasharray:1 3}}.life .tick{{stroke:var(--ink);stroke-width:2}}\
 .life .cpu{{fill:var(--cpu)}}.life .memory{{fill:var(--memory)}}.life path.memory{{fill-opacity:.45}}.life .port{{fill:var(--port)}}\
+.life .edge{{fill:none;stroke:var(--faint);stroke-width:1.6}}.life .by-itself{{stroke:var(--stopping);stroke-dasharray:6 3}}\
+.life .wrong{{stroke:var(--dead);stroke-dasharray:2 3}}.life .head{{fill:var(--faint)}}.life .head.by-itself{{fill:var(--stopping)}}.life .head.wrong{{fill:var(--dead)}}\
+.life text.box{{font-size:14px;font-weight:600;text-anchor:middle;fill:var(--on-strong)}}.life text.box.pale{{fill:var(--on-pale)}}\
+.life text.right{{text-anchor:end}}\
 {}",
         STATES.map(|state| format!(".life .{state}{{fill:var(--{state})}}")).concat()
     )

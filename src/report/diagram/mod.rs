@@ -3,6 +3,10 @@
 //! A life is asked for everything at every point, and sees everything that its outstanding actions can bring. Two lives that
 //! show the same state and have the same outstanding are taken for one, which keeps the walk finite.
 
+mod svg;
+
+pub use svg::{around, whole};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -38,6 +42,21 @@ pub fn dot() -> String {
 fn mermaid_name(state: State) -> String {
     if state == State::Absent { "[*]".into() } else { state.to_string() }
 }
+
+/// The states from which arrows lead to one, or to which they lead from it, each with what takes them.
+pub fn arrows_at(state: State) -> (Neighbours, Neighbours) {
+    let of = |causes: &BTreeSet<&'static str>| causes.iter().copied().collect::<Vec<_>>();
+    let arrows = arrows();
+    let to = arrows.iter().filter(|((_, to), _)| *to == state);
+    let from = arrows.iter().filter(|((from, _), _)| *from == state);
+    (
+        to.map(|((from, _), causes)| (*from, of(causes))).collect(),
+        from.map(|((_, to), causes)| (*to, of(causes))).collect(),
+    )
+}
+
+/// Other states, and what leads to them or from them.
+pub type Neighbours = Vec<(State, Vec<&'static str>)>;
 
 /// Every arrow that any life takes.
 fn arrows() -> Arrows {
