@@ -93,7 +93,7 @@ const fn shown(state: State) -> &'static str {
 const fn place(state: State) -> (f64, f64) {
     match state {
         State::Absent => (330.0, 30.0),
-        State::Creating => (200.0, 105.0),
+        State::Creating => (330.0, 106.0),
         State::Created => (330.0, 185.0),
         State::Running => (330.0, 300.0),
         State::Paused => (132.0, 300.0),

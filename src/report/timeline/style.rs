@@ -25,7 +25,7 @@ pub(in crate::report) fn style() -> String {
 .life .edge{{fill:none;stroke:var(--faint);stroke-width:1.6}}.life .by-itself{{stroke:var(--stopping);stroke-dasharray:6 3}}\
 .life .wrong{{stroke:var(--dead);stroke-dasharray:2 3}}.life .head{{fill:var(--faint)}}.life .head.by-itself{{fill:var(--stopping)}}.life .head.wrong{{fill:var(--dead)}}\
 .life text.box{{font-size:14px;font-weight:600;text-anchor:middle;fill:var(--on-strong)}}.life text.box.pale{{fill:var(--on-pale)}}\
-.life text.right{{text-anchor:end}}\
+.life text.right{{text-anchor:end}}.life text.small{{paint-order:stroke;stroke:var(--paper);stroke-width:4px}}\
 {}",
         STATES.map(|state| format!(".life .{state}{{fill:var(--{state})}}")).concat()
     )
