@@ -34,7 +34,7 @@ pub(crate) fn code(name: &str, file: &str) -> String {
     let length = if lines[at].ends_with(';') {
         1
     } else {
-        1 + lines[at..].iter().position(|line| is_end(line)).expect("it ends")
+        1 + lines[at..].iter().position(is_end).expect("it ends")
     };
     let item: Vec<_> =
         lines[at - above..at + length].iter().map(|line| line.get(indent..).unwrap_or("")).collect();
