@@ -31,11 +31,8 @@ pub(crate) fn code(name: &str, file: &str) -> String {
     let above = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with(['/', '#'])).count();
     let close = format!("{}}}", " ".repeat(indent));
     let is_end = |line: &&str| **line == *close || **line == format!("{close};");
-    let length = if lines[at].ends_with(';') {
-        1
-    } else {
-        1 + lines[at..].iter().position(is_end).expect("it ends")
-    };
+    let length =
+        if lines[at].ends_with(';') { 1 } else { 1 + lines[at..].iter().position(is_end).expect("it ends") };
     let item: Vec<_> =
         lines[at - above..at + length].iter().map(|line| line.get(indent..).unwrap_or("")).collect();
     fenced("rust", &item.join("\n"))
