@@ -239,6 +239,24 @@ pub struct Privileges {
     pub cap_drop: Vec<String>,
     /// Whether no program inside can give it more, as a setuid program would.
     pub no_new_privileges: bool,
+    /// Whether it may do all that its host may, devices included.
+    #[serde(default)]
+    pub privileged: bool,
+    /// Which system calls it may make.
+    #[serde(default)]
+    pub call_filter: CallFilter,
+}
+
+/// Which system calls a container may make.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CallFilter {
+    /// Those of Docker's default profile.
+    #[default]
+    Usual,
+    /// All.
+    Unconfined,
+    /// Those of a profile in Docker's format, which stands here whole.
+    Profile(String),
 }
 
 /// How its standard streams are connected.

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use oci_spec::runtime::{Capability, Linux, LinuxCapabilities, LinuxIdMapping, PosixRlimitType, Process};
 
 use super::bundle::BundleError;
+use super::default_spec::Isolation;
 use super::isolation::has_user_namespace;
 use super::operation::Action;
 use super::plan::Draft;
@@ -53,6 +54,20 @@ pub(super) fn change(draft: &mut Draft, process: &Process, linux: &Linux) -> Res
         draft.add(Step::NoNewPrivileges, "itself", Action::NoNewPrivileges);
     }
     Ok(())
+}
+
+/// All capabilities that a container can be given: root has none but its own to give, and a user namespace has all there are.
+pub fn capabilities(isolation: Isolation) -> Vec<Capability> {
+    let can = match isolation {
+        Isolation::Root => caps::read(None, caps::CapSet::Permitted).unwrap_or_default(),
+        Isolation::Rootless => caps::runtime::thread_all_supported(),
+    };
+    let mut all: Vec<Capability> = can
+        .iter()
+        .filter_map(|capability| serde_json::from_value(capability.to_string().into()).ok())
+        .collect();
+    all.sort_by_key(ToString::to_string);
+    all
 }
 
 /// Maps the ids of a new user namespace: nobody inside is anybody before that.

@@ -56,6 +56,7 @@ pub use default_spec::{Isolation, default_spec};
 pub use descriptors::DescriptorError;
 pub use ending::ExitStatus;
 pub use exec::{EnterError, Exec, ExecControlError, ExecCreateError, ExecOptions, ExecProgress};
+pub use ids::capabilities;
 pub use message::{ExecError, Progress};
 pub use probe::{Found, ProbeError, probe};
 pub use root::clear_work;

@@ -4,6 +4,9 @@ use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
 use thiserror::Error;
 
 use super::premises::Place;
+use super::rights::{self, RightsError};
+use super::user::{self, NoSuchUser};
+use super::volumes::{self, VolumeError};
 use crate::model::{ContainerSpec, LAB_IMAGE, Name, NetworkMode, Protocol};
 use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
@@ -24,7 +27,6 @@ pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(),
     let udp = spec.publish.iter().any(|binding| binding.protocol == Protocol::Udp);
     let wishes = [
         (udp, "a published UDP port"),
-        (!spec.volumes.is_empty(), "`volumes`"),
         (
             spec.memory.is_some() && lacks(Controller::Memory),
             "a `memory` limit, for which this host lends no cgroup",
@@ -37,7 +39,6 @@ pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(),
             spec.pids.is_some() && lacks(Controller::Pids),
             "a `pids` limit, for which this host lends no cgroup",
         ),
-        (spec.user.is_some(), "another `user`"),
         (!matches!(spec.network, NetworkMode::Bridge | NetworkMode::None), "somebody else's `network`"),
     ];
     match wishes.into_iter().find(|(wished, _)| *wished) {
@@ -46,11 +47,28 @@ pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(),
     }
 }
 
+/// What was asked for cannot be written down as a bundle.
+#[derive(Debug, Error)]
+pub(super) enum WishError {
+    #[error(transparent)]
+    Rights(#[from] RightsError),
+    #[error(transparent)]
+    User(#[from] NoSuchUser),
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+}
+
 /// In microseconds: the quota is a share of this.
 const CPU_PERIOD: u64 = 100_000;
 
 /// The bundle of one run.
-pub(super) fn of(place: &Place, name: &Name, spec: &ContainerSpec, run: u32, isolation: Isolation) -> Bundle {
+pub(super) fn of(
+    place: &Place,
+    name: &Name,
+    spec: &ContainerSpec,
+    run: u32,
+    isolation: Isolation,
+) -> Result<Bundle, WishError> {
     let mut oci = default_spec(isolation);
     oci.set_hostname(Some(spec.hostname.clone().unwrap_or_else(|| name.to_string())));
     if let Some(process) = oci.process_mut() {
@@ -66,23 +84,28 @@ pub(super) fn of(place: &Place, name: &Name, spec: &ContainerSpec, run: u32, iso
         if let Some(workdir) = &spec.workdir {
             process.set_cwd(workdir.into());
         }
+        if let Some(wanted) = &spec.user {
+            process.set_user(user::resolve(wanted, &place.layers())?);
+        }
     }
+    rights::grant(&mut oci, &spec.privileges, isolation)?;
+    let mut mounts = oci.mounts().clone().unwrap_or_default();
+    mounts.extend(volumes::mounts(spec, &place.volumes)?);
+    oci.set_mounts(Some(mounts));
     if let Some(linux) = oci.linux_mut() {
         linux.set_resources(limits(spec));
     }
     let mut root = oci_spec::runtime::Root::default();
     root.set_readonly(Some(spec.read_only));
     oci.set_root(Some(root));
-    Bundle {
-        spec: oci,
-        root: Root::Layers {
-            lower: place.lower.clone(),
-            upper: place.upper.clone(),
-            work: place.work.clone(),
-            merged: place.merged.clone(),
-            durability: place.durability,
-        },
-    }
+    let root = Root::Layers {
+        lower: place.lower.clone(),
+        upper: place.upper.clone(),
+        work: place.work.clone(),
+        merged: place.merged.clone(),
+        durability: place.durability,
+    };
+    Ok(Bundle { spec: oci, root })
 }
 
 fn arguments(spec: &ContainerSpec) -> Vec<String> {

@@ -2,15 +2,18 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
+use oci_spec::runtime::User;
 use thiserror::Error;
 
-use super::bundle;
+use super::bundle::{self, WishError};
 use super::premises::Place;
+use super::user::{self, NoSuchUser};
 use crate::model::{ContainerSpec, LAB_IMAGE, Name, Resources};
 use crate::runtime::{
     self, Cgroups, Container, ControlError, CreateError, CreateOptions, DeleteError, Isolation, Stdio,
@@ -23,6 +26,8 @@ const DEATH_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) struct Cell {
     container: Container,
     spec: ContainerSpec,
+    /// Where its users are listed, the topmost layer first.
+    layers: Vec<PathBuf>,
     /// Becomes readable when the lab program is ready; none once that has been heard.
     pub(super) ready: Option<OwnedFd>,
     /// How many of its processes are known to have been killed for want of memory.
@@ -34,6 +39,8 @@ pub(super) struct Cell {
 /// What can go wrong with a container's kernel objects.
 #[derive(Debug, Error)]
 pub(super) enum CellError {
+    #[error(transparent)]
+    Wish(#[from] WishError),
     #[error(transparent)]
     Create(#[from] CreateError),
     #[error(transparent)]
@@ -67,8 +74,16 @@ impl Cell {
             (None, Vec::new())
         };
         let options = CreateOptions { cgroup: place.cgroup.clone(), stdio, preserve_fds, stall: stall() };
-        let container = runtime::create(&bundle::of(place, name, spec, run, isolation), cgroups, options)?;
-        Ok(Self { container, spec: spec.clone(), ready, oom_kills: 0, freezing_until: None })
+        let bundle = bundle::of(place, name, spec, run, isolation)?;
+        let container = runtime::create(&bundle, cgroups, options)?;
+        Ok(Self {
+            container,
+            spec: spec.clone(),
+            layers: place.layers(),
+            ready,
+            oom_kills: 0,
+            freezing_until: None,
+        })
     }
 
     pub(super) fn container(&self) -> &Container {
@@ -82,6 +97,11 @@ impl Cell {
     /// What was asked for.
     pub(super) fn spec(&self) -> &ContainerSpec {
         &self.spec
+    }
+
+    /// A user of its image.
+    pub(super) fn user(&self, wanted: &str) -> Result<User, NoSuchUser> {
+        user::resolve(wanted, &self.layers)
     }
 
     /// Whether somebody was killed for want of memory since this was last asked.

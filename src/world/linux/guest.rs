@@ -42,6 +42,10 @@ impl Linux {
             },
             Guest::Probe => Stdio::default(),
         };
+        let user = match spec.user.as_deref().map(|wanted| cell.user(wanted)).transpose() {
+            Ok(user) => user,
+            Err(error) => return self.guest_failed(id, guest, failure(Some(CANNOT_EXECUTE), &error)),
+        };
         match cell.container().exec(ExecOptions {
             args: spec.command.clone(),
             env: spec
@@ -51,6 +55,7 @@ impl Linux {
                 .chain([NOT_AWAITED.into()])
                 .collect(),
             cwd: spec.workdir.as_ref().map(Into::into),
+            user,
             stdio,
             ..ExecOptions::default()
         }) {

@@ -57,6 +57,9 @@ pub enum HouseError {
 /// Begins the name of each run's directory and cgroup.
 const RUN: &str = "terrarium-replay-";
 
+/// Where volumes with a name lie. They go with the run.
+const VOLUMES: &str = "volumes";
+
 impl House {
     /// Moves in: clears what dead runs have left, and makes a directory that is this run's own.
     pub(super) fn open(
@@ -150,7 +153,8 @@ impl Premises for House {
         }
         // A replay's layers go with it: nothing of them has to survive.
         let (lower, cgroup) = (self.lower(&directory, spec)?, self.cgroup.join(id.0.to_string()));
-        Ok(Place { lower, upper, work, merged, cgroup, durability: Durability::Volatile })
+        let volumes = self.path.join(VOLUMES);
+        Ok(Place { lower, upper, work, merged, volumes, cgroup, durability: Durability::Volatile })
     }
 
     fn remove(&mut self, id: Id) -> Result<(), Failure> {
@@ -344,7 +348,7 @@ fn look_around(house: &Path, cgroups: &[PathBuf]) -> Vec<String> {
     });
     let files = fs::read_dir(house).into_iter().flatten().filter_map(Result::ok).filter_map(|entry| {
         let name = entry.file_name();
-        let known = name == "lock" || name == "lab";
+        let known = name == "lock" || name == "lab" || name == VOLUMES;
         (!known).then(|| format!("directory {}", entry.path().display()))
     });
     let cgroups = cgroups.iter().map(|path| format!("cgroup {}", path.display()));

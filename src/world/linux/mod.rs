@@ -11,7 +11,10 @@ mod house;
 mod ports;
 pub mod premises;
 mod request;
+mod rights;
 mod timers;
+mod user;
+mod volumes;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -54,10 +54,19 @@ pub struct Place {
     pub work: PathBuf,
     /// An empty directory to mount on.
     pub merged: PathBuf,
+    /// Where volumes with a name lie.
+    pub volumes: PathBuf,
     /// Its cgroup, relative to where containers of this host go.
     pub cgroup: PathBuf,
     /// Whether what it writes has to survive a crash of the host.
     pub durability: Durability,
+}
+
+impl Place {
+    /// Its root file system's layers, the topmost first.
+    pub(super) fn layers(&self) -> Vec<PathBuf> {
+        std::iter::once(&self.upper).chain(&self.lower).cloned().collect()
+    }
 }
 
 /// Whose a name is now.
