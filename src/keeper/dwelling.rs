@@ -53,7 +53,8 @@ impl Premises for Dwelling {
         }
         // What is removed as soon as it has ended need not survive a crash of the host.
         let durability = if spec.auto_remove { Durability::Volatile } else { Durability::Durable };
-        Ok(Place { lower, upper, work, merged, cgroup: Estate::cgroup(&self.id), durability })
+        let (volumes, cgroup) = (self.estate.volumes(), Estate::cgroup(&self.id));
+        Ok(Place { lower, upper, work, merged, volumes, cgroup, durability })
     }
 
     /// All but the journal, which has still to say that this was done.

@@ -107,6 +107,11 @@ impl Estate {
         &self.data
     }
 
+    /// Where volumes with a name lie: they stay when their containers go.
+    pub fn volumes(&self) -> PathBuf {
+        self.data.join("volumes")
+    }
+
     /// What must not.
     pub fn run(&self) -> &Path {
         &self.run

@@ -47,8 +47,14 @@ pub struct ContainerSpec {
     pub stop_timeout: Option<StopTimeout>,
     /// Memory limit in bytes.
     pub memory: Option<u64>,
+    /// How much of swap it may use beside its memory; none at all if not given.
+    #[serde(default)]
+    pub memory_swap: Option<MemorySwap>,
     /// CPU limit in thousandths of a CPU.
     pub cpus: Option<u32>,
+    /// Its share of a busy CPU, in relation to others: 1024 is usual.
+    #[serde(default)]
+    pub cpu_shares: Option<u32>,
     /// Limit on the number of processes.
     pub pids: Option<u32>,
     /// Whether a small init is PID 1 and forwards signals to the process.
@@ -91,7 +97,9 @@ impl Default for ContainerSpec {
             stop_signal: None,
             stop_timeout: None,
             memory: None,
+            memory_swap: None,
             cpus: None,
+            cpu_shares: None,
             pids: None,
             init: false,
             auto_remove: false,
@@ -190,6 +198,15 @@ pub struct Limits {
     pub cpus: Option<u32>,
     /// Number of processes.
     pub pids: Option<u32>,
+}
+
+/// How much a container may have of memory and swap together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MemorySwap {
+    /// So many bytes, those of its memory included.
+    Both(u64),
+    /// As much swap as there is.
+    Unlimited,
 }
 
 /// A transport protocol.

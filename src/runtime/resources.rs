@@ -27,26 +27,37 @@ pub(super) fn limits(linux: &Linux) -> Result<Vec<Limit>, BundleError> {
     Ok(limits)
 }
 
-fn memory_limit(memory: LinuxMemory) -> Result<Option<Limit>, BundleError> {
+fn memory_limit(memory: LinuxMemory) -> Result<Vec<Limit>, BundleError> {
     let (limit, swap) = (memory.limit(), memory.swap());
     let mut rest = memory;
     rest.set_limit(None).set_swap(None);
     nothing_in(&rest, "settings of memory other than limit and swap")?;
-    if swap.is_some() && swap != limit {
-        return Err(BundleError::Unsupported(
-            "a limit on memory and swap that is not the one on memory".into(),
-        ));
-    }
-    Ok(limit.filter(|limit| *limit != 0).map(|limit| Limit::Memory(u64::try_from(limit).ok())))
+    let limit = limit.filter(|limit| *limit != 0);
+    let both = swap.filter(|swap| *swap != 0 && Some(*swap) != limit);
+    let beside = match (both, limit) {
+        (None, _) => None,
+        (Some(..0), _) => Some(Limit::Swap(None)),
+        (Some(both), Some(memory @ 0..)) if both > memory => {
+            Some(Limit::Swap(u64::try_from(both - memory).ok()))
+        }
+        (Some(_), _) => {
+            return Err(BundleError::Unsupported(
+                "a limit on memory and swap that is below the one on memory".into(),
+            ));
+        }
+    };
+    let memory = limit.map(|limit| Limit::Memory(u64::try_from(limit).ok()));
+    Ok(memory.into_iter().chain(beside).collect())
 }
 
-fn cpu_limit(cpu: &LinuxCpu) -> Result<Option<Limit>, BundleError> {
+fn cpu_limit(cpu: &LinuxCpu) -> Result<Vec<Limit>, BundleError> {
     let mut rest = cpu.clone();
-    rest.set_quota(None).set_period(None);
-    nothing_in(&rest, "settings of the CPU other than quota and period")?;
+    rest.set_quota(None).set_period(None).set_shares(None);
+    nothing_in(&rest, "settings of the CPU other than quota, period and shares")?;
+    let shares = cpu.shares().filter(|shares| *shares != 0).map(Limit::Shares);
     let period = cpu.period().filter(|period| *period != 0).map_or(CPU_PERIOD, Duration::from_micros);
-    let quota = cpu.quota().filter(|quota| *quota != 0);
-    Ok(quota.map(|quota| Limit::Cpu { quota: u64::try_from(quota).ok().map(Duration::from_micros), period }))
+    let quota = |quota| Limit::Cpu { quota: u64::try_from(quota).ok().map(Duration::from_micros), period };
+    Ok(cpu.quota().filter(|given| *given != 0).map(quota).into_iter().chain(shares).collect())
 }
 
 /// What is left of a section when all that is known has been taken out.
@@ -84,12 +95,19 @@ mod tests {
     }
 
     #[test]
+    fn swap_is_what_there_is_beside_memory_and_shares_are_a_limit_of_their_own() {
+        let some = of(r#"{"memory": {"limit": 4096, "swap": 8192}, "cpu": {"shares": 512}}"#).unwrap();
+        assert_eq!(some, [Limit::Memory(Some(4096)), Limit::Swap(Some(4096)), Limit::Shares(512)]);
+        let unlimited = of(r#"{"memory": {"limit": 4096, "swap": -1}}"#).unwrap();
+        assert_eq!(unlimited, [Limit::Memory(Some(4096)), Limit::Swap(None)]);
+    }
+
+    #[test]
     fn whatever_else_is_asked_for_is_refused() {
         for resources in [
             r#"{"memory": {"limit": 4096, "reservation": 1024}}"#,
-            r#"{"memory": {"limit": 4096, "swap": 8192}}"#,
+            r#"{"memory": {"limit": 4096, "swap": 2048}}"#,
             r#"{"memory": {"limit": 4096, "disableOOMKiller": true}}"#,
-            r#"{"cpu": {"shares": 512}}"#,
             r#"{"cpu": {"quota": 20000, "cpus": "0-1"}}"#,
             r#"{"blockIO": {"weight": 10}}"#,
             r#"{"unified": {"memory.high": "4096"}}"#,

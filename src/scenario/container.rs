@@ -20,8 +20,8 @@ use super::{
     words::WordError,
 };
 use crate::model::{
-    Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, NetworkMode, PortBinding, Privileges, Protocol,
-    RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+    Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, MemorySwap, NetworkMode, PortBinding,
+    Privileges, Protocol, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
 /// A container as declared. The compiler compares these fields with the model's.
@@ -100,6 +100,10 @@ pub(super) struct ContainerForm {
     tmpfs: Vec<TmpfsMount>,
     #[serde(skip)]
     labels: BTreeMap<String, String>,
+    #[serde(skip)]
+    memory_swap: Option<MemorySwap>,
+    #[serde(skip)]
+    cpu_shares: Option<u32>,
     #[serde(skip)]
     privileges: Privileges,
     #[serde(skip)]

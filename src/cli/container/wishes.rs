@@ -13,8 +13,8 @@ use thiserror::Error;
 use super::quantity::{bytes, count, grace, policy, span, thousandths};
 use crate::keeper::ContainerId;
 use crate::model::{
-    Access, ContainerSpec, HealthCheck, LAB_IMAGE, Name, NetworkMode, PortBinding, Privileges, Protocol,
-    RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+    Access, CallFilter, ContainerSpec, HealthCheck, LAB_IMAGE, MemorySwap, Name, NetworkMode, PortBinding,
+    Privileges, Protocol, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
 /// All that can be said about a container that is to be.
@@ -82,6 +82,14 @@ pub(super) struct Wishes {
     #[arg(short, long, value_name = "BYTES", value_parser = bytes, help_heading = LIMITS)]
     memory: Option<u64>,
 
+    /// How much of memory and swap together, like 1g; -1 for all the swap there is
+    #[arg(long, value_name = "BYTES", value_parser = swap, allow_hyphen_values = true, help_heading = LIMITS)]
+    memory_swap: Option<MemorySwap>,
+
+    /// Its share of a CPU that others want too, where 1024 is usual
+    #[arg(long, value_name = "SHARES", value_parser = clap::value_parser!(u32).range(2..=262_144), help_heading = LIMITS)]
+    cpu_shares: Option<u32>,
+
     /// How many CPUs it may use, like 0.5
     #[arg(long, value_name = "CPUS", value_parser = thousandths, help_heading = LIMITS)]
     cpus: Option<u32>,
@@ -127,7 +135,12 @@ pub(super) struct Wishes {
     #[arg(long, value_name = "NAME", help_heading = RIGHTS)]
     cap_drop: Vec<String>,
 
-    /// no-new-privileges: no program inside can give it more rights
+    /// It may do all that this host may, devices included
+    #[arg(long, help_heading = RIGHTS)]
+    privileged: bool,
+
+    /// no-new-privileges: no program inside can give it more rights; seccomp=FILE: the system calls it may make, as a profile
+    /// of Docker's; seccomp=unconfined: all of them
     #[arg(long, value_name = "OPTION", help_heading = RIGHTS)]
     security_opt: Vec<String>,
 
@@ -193,8 +206,12 @@ pub(super) enum WrongWish {
     EnvFile { path: PathBuf, source: std::io::Error },
     #[error("cannot take `{0}` as a variable: it has no name (write NAME=VALUE)")]
     Variable(String),
-    #[error("cannot take the security option `{0}` (no-new-privileges is one)")]
+    #[error(
+        "cannot take the security option `{0}` (there are: no-new-privileges, seccomp=FILE, seccomp=unconfined)"
+    )]
     SecurityOption(String),
+    #[error("cannot read the seccomp profile {}: {source} (see: --security-opt seccomp=FILE)", path.display())]
+    Profile { path: PathBuf, source: std::io::Error },
     #[error("cannot write the id to {}: {source} (choose a file that is not there yet)", path.display())]
     IdFile { path: PathBuf, source: std::io::Error },
 }
@@ -228,6 +245,8 @@ impl Wishes {
             memory: self.memory,
             cpus: self.cpus,
             pids: self.pids_limit,
+            memory_swap: self.memory_swap,
+            cpu_shares: self.cpu_shares,
             init: self.init,
             auto_remove: self.auto_remove,
             read_only: self.read_only,
@@ -252,9 +271,15 @@ impl Wishes {
         let mut privileges = Privileges {
             cap_add: self.cap_add.iter().map(capability).collect(),
             cap_drop: self.cap_drop.iter().map(capability).collect(),
+            privileged: self.privileged,
             ..Privileges::default()
         };
         for option in &self.security_opt {
+            if let Some(filter) = option.strip_prefix("seccomp=").or_else(|| option.strip_prefix("seccomp:"))
+            {
+                privileges.call_filter = call_filter(filter)?;
+                continue;
+            }
             match option.as_str() {
                 "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true" => {
                     privileges.no_new_privileges = true;
@@ -263,6 +288,22 @@ impl Wishes {
             }
         }
         Ok(privileges)
+    }
+}
+
+fn swap(text: &str) -> Result<MemorySwap, String> {
+    if text == "-1" { Ok(MemorySwap::Unlimited) } else { bytes(text).map(MemorySwap::Both) }
+}
+
+/// What stands behind `seccomp=`.
+fn call_filter(word: &str) -> Result<CallFilter, WrongWish> {
+    match word {
+        "unconfined" => Ok(CallFilter::Unconfined),
+        "default" | "builtin" => Ok(CallFilter::Usual),
+        file => {
+            let wrong = |source| WrongWish::Profile { path: file.into(), source };
+            Ok(CallFilter::Profile(fs::read_to_string(file).map_err(wrong)?))
+        }
     }
 }
 

@@ -24,7 +24,14 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::runtime) enum Limit {
     Memory(Option<u64>),
-    Cpu { quota: Option<Duration>, period: Duration },
+    /// Beside the memory; without this there is none.
+    Swap(Option<u64>),
+    /// In relation to others, as v1 writes it: 2 to 262144, and 1024 is usual.
+    Shares(u64),
+    Cpu {
+        quota: Option<Duration>,
+        period: Duration,
+    },
     Pids(Option<u64>),
 }
 
@@ -76,8 +83,8 @@ impl Limits {
 impl Limit {
     pub(super) fn controller(self) -> Controller {
         match self {
-            Self::Memory(_) => Controller::Memory,
-            Self::Cpu { .. } => Controller::Cpu,
+            Self::Memory(_) | Self::Swap(_) => Controller::Memory,
+            Self::Cpu { .. } | Self::Shares(_) => Controller::Cpu,
             Self::Pids(_) => Controller::Pids,
         }
     }
@@ -91,6 +98,8 @@ impl Limit {
                 let swap = if bytes.is_some() { "0" } else { "max" };
                 set_if_there(directory, "memory.swap.max", swap)
             }
+            Self::Swap(bytes) => set_if_there(directory, "memory.swap.max", &number_or(bytes, "max")),
+            Self::Shares(shares) => set(directory, "cpu.weight", &weight(shares).to_string()),
             Self::Cpu { quota, period } => {
                 let quota = number_or(quota.map(|quota| quota.as_micros()), "max");
                 set(directory, "cpu.max", &format!("{quota} {}", period.as_micros()))
@@ -103,6 +112,8 @@ impl Limit {
     pub(super) fn write_v1(self, directory: &Path) -> Result<(), LimitError> {
         match self {
             Self::Memory(bytes) => write_memory_v1(directory, bytes),
+            Self::Swap(bytes) => write_swap_v1(directory, bytes),
+            Self::Shares(shares) => set(directory, "cpu.shares", &shares.to_string()),
             Self::Cpu { quota, period } => {
                 set(directory, "cpu.cfs_period_us", &period.as_micros().to_string())?;
                 let quota = number_or(quota.map(|quota| quota.as_micros()), "-1");
@@ -126,6 +137,19 @@ fn write_memory_v1(directory: &Path, bytes: Option<u64>) -> Result<(), LimitErro
         set(directory, memory, &value)?;
         set_if_there(directory, both, &value)
     }
+}
+
+/// v1 limits both together.
+fn write_swap_v1(directory: &Path, bytes: Option<u64>) -> Result<(), LimitError> {
+    let memory = super::directory::read(directory, "memory.limit_in_bytes", "read the limit of")?;
+    let memory: u64 = memory.trim().parse().unwrap_or(u64::MAX);
+    let both = number_or(bytes.map(|bytes| memory.saturating_add(bytes)), "-1");
+    set_if_there(directory, "memory.memsw.limit_in_bytes", &both)
+}
+
+/// The unified hierarchy counts from 1 to 10000, and 100 is usual there.
+fn weight(shares: u64) -> u64 {
+    1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142
 }
 
 fn number_or(number: Option<impl ToString>, none: &str) -> String {
@@ -169,6 +193,11 @@ mod tests {
         let half = Limit::Cpu { quota: Some(Duration::from_millis(50)), period: Duration::from_millis(100) };
         assert_eq!(limits.each(), [half]);
         assert_eq!(Limits::default().each(), []);
+    }
+
+    #[test]
+    fn shares_keep_their_ends_as_weights() {
+        assert_eq!([2, 1024, 262_144].map(weight), [1, 39, 10_000]);
     }
 
     #[test]

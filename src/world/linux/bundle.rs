@@ -7,7 +7,7 @@ use super::premises::Place;
 use super::rights::{self, RightsError};
 use super::user::{self, NoSuchUser};
 use super::volumes::{self, VolumeError};
-use crate::model::{ContainerSpec, LAB_IMAGE, Name, NetworkMode, Protocol};
+use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode, Protocol};
 use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
 /// A container that this version cannot bring to life on a kernel.
@@ -32,7 +32,7 @@ pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(),
             "a `memory` limit, for which this host lends no cgroup",
         ),
         (
-            spec.cpus.is_some() && lacks(Controller::Cpu),
+            (spec.cpus.is_some() || spec.cpu_shares.is_some()) && lacks(Controller::Cpu),
             "a `cpus` limit, for which this host lends no cgroup",
         ),
         (
@@ -118,7 +118,7 @@ fn arguments(spec: &ContainerSpec) -> Vec<String> {
 
 /// The limits as OCI writes them; none where none was asked for, so that no cgroup is made for them.
 fn limits(spec: &ContainerSpec) -> Option<LinuxResources> {
-    if spec.memory.is_none() && spec.cpus.is_none() && spec.pids.is_none() {
+    if spec.memory.is_none() && spec.cpus.is_none() && spec.pids.is_none() && spec.cpu_shares.is_none() {
         return None;
     }
     let mut resources = LinuxResources::default();
@@ -126,11 +126,19 @@ fn limits(spec: &ContainerSpec) -> Option<LinuxResources> {
     if let Some(bytes) = spec.memory {
         let mut memory = LinuxMemory::default();
         memory.set_limit(i64::try_from(bytes).ok());
+        memory.set_swap(match spec.memory_swap {
+            None => None,
+            Some(MemorySwap::Both(both)) => i64::try_from(both).ok(),
+            Some(MemorySwap::Unlimited) => Some(-1),
+        });
         resources.set_memory(Some(memory));
     }
-    if let Some(thousandths) = spec.cpus {
+    if spec.cpus.is_some() || spec.cpu_shares.is_some() {
         let mut cpu = LinuxCpu::default();
-        cpu.set_period(Some(CPU_PERIOD)).set_quota(Some(i64::from(thousandths) * 100));
+        cpu.set_shares(spec.cpu_shares.map(u64::from));
+        if let Some(thousandths) = spec.cpus {
+            cpu.set_period(Some(CPU_PERIOD)).set_quota(Some(i64::from(thousandths) * 100));
+        }
         resources.set_cpu(Some(cpu));
     }
     if let Some(count) = spec.pids {

@@ -89,6 +89,13 @@ struct Simulation {
     output: String,
 }
 
+impl Simulation {
+    /// What it has mounted beyond what every container has.
+    fn own_mounts(&self) -> u64 {
+        (self.spec.volumes.len() + self.spec.tmpfs.len()) as u64
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Phase {
     Parked,
@@ -455,7 +462,7 @@ impl World for Simulated {
                 processes: Some(1),
                 memory_bytes: Some(lab::PARKED_MEMORY),
                 namespaces: Some(self.facts.namespaces),
-                mounts: Some(self.facts.mounts),
+                mounts: Some(self.facts.mounts + container.own_mounts()),
                 ..Resources::zero()
             },
             Phase::Lives(process) => {
@@ -466,7 +473,7 @@ impl World for Simulated {
                     cpu_seconds: Some(cpu.as_secs_f64()),
                     memory_bytes: Some(all().map(Process::memory).sum()),
                     namespaces: Some(self.facts.namespaces),
-                    mounts: Some(self.facts.mounts),
+                    mounts: Some(self.facts.mounts + container.own_mounts()),
                     ports: container.ports.iter().map(ToString::to_string).collect(),
                     ..Resources::zero()
                 }
