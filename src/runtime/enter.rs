@@ -49,6 +49,9 @@ impl Way {
         // Nothing runs that the keeper does not know of, and it may have died before the death signal was set.
         inside.add(Step::AwaitKeeper, "its keeper", Action::AwaitKeeper);
         inside.add(Step::Session, "itself", Action::BeginSession);
+        if process.terminal() == Some(true) {
+            inside.add(Step::Session, "its terminal", Action::TakeTerminal);
+        }
         let directory = process.cwd();
         let change = Action::ChangeDirectory(plan::c_path(directory)?);
         inside.add(Step::WorkingDirectory, directory.display().to_string(), change);

@@ -41,6 +41,8 @@ pub struct ExecOptions {
     pub user: Option<User>,
     /// Standard input, output and error.
     pub stdio: Stdio,
+    /// Whether its standard input is a terminal that it is to have for itself.
+    pub terminal: bool,
     /// Descriptors that it gets as 3, 4, and so on.
     pub preserve_fds: Vec<OwnedFd>,
 }
@@ -147,8 +149,9 @@ impl Container {
         }
         let linux = self.spec().linux().as_ref().ok_or(BundleError::Missing("linux section"))?;
         let process = self.spec().process().clone().ok_or(BundleError::Missing("process"))?;
-        let ExecOptions { args, env, cwd, user, stdio, preserve_fds } = options;
-        let process = like(process, args, &env, cwd, user);
+        let ExecOptions { args, env, cwd, user, stdio, terminal, preserve_fds } = options;
+        let mut process = like(process, args, &env, cwd, user);
+        process.set_terminal(Some(terminal));
         let init = self.pidfd().try_clone_to_owned();
         let init = init.map_err(|source| DescriptorError { what: "a copy of its pidfd", source })?;
         let way = Way::of(&process, linux, init)?;

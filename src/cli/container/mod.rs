@@ -1,13 +1,19 @@
 //! Verbs that change a container's life: each a small file, with Docker's flags.
 
+mod attach;
 mod create;
 mod each;
+mod exec;
+mod hose;
 mod kill;
 mod pause;
+mod prune;
 mod quantity;
 mod rename;
 mod restart;
 mod rm;
+mod run;
+mod session;
 mod start;
 mod stop;
 mod unpause;
@@ -24,6 +30,7 @@ use crate::keeper::{CallError, Estate, after_boot};
 #[derive(Subcommand)]
 pub(super) enum ContainerVerb {
     Create(Box<create::Create>),
+    Run(Box<run::Run>),
     Start(start::Start),
     Stop(stop::Stop),
     Restart(restart::Restart),
@@ -32,14 +39,18 @@ pub(super) enum ContainerVerb {
     Unpause(unpause::Unpause),
     Rm(rm::Rm),
     Wait(wait::Wait),
+    Attach(attach::Attach),
+    Exec(exec::Exec),
     Rename(rename::Rename),
     Update(update::Update),
+    Prune(prune::Prune),
 }
 
 impl ContainerVerb {
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
         match self {
             Self::Create(create) => create.perform(globals),
+            Self::Run(run) => run.perform(globals),
             Self::Start(start) => start.perform(globals),
             Self::Stop(stop) => stop.perform(globals),
             Self::Restart(restart) => restart.perform(globals),
@@ -48,8 +59,11 @@ impl ContainerVerb {
             Self::Unpause(unpause) => unpause.perform(globals),
             Self::Rm(rm) => rm.perform(globals),
             Self::Wait(wait) => wait.perform(globals),
+            Self::Attach(attach) => attach.perform(globals),
+            Self::Exec(exec) => exec.perform(globals),
             Self::Rename(rename) => rename.perform(globals),
             Self::Update(update) => update.perform(globals),
+            Self::Prune(prune) => prune.perform(globals),
         }
     }
 }

@@ -61,6 +61,9 @@ pub(super) enum WishError {
 /// In microseconds: the quota is a share of this.
 const CPU_PERIOD: u64 = 100_000;
 
+/// What Docker says of a terminal, whichever it is.
+pub(super) const TERMINAL_KIND: &str = "TERM=xterm";
+
 /// The bundle of one run.
 pub(super) fn of(
     place: &Place,
@@ -77,6 +80,12 @@ pub(super) fn of(
         let said = |pair: &String| pair.split_once('=').is_some_and(|(name, _)| spec.env.contains_key(name));
         let mut env: Vec<String> = usual.into_iter().filter(|pair| !said(pair)).collect();
         env.extend(spec.env.iter().map(|(name, value)| format!("{name}={value}")));
+        if spec.streams.tty {
+            process.set_terminal(Some(true));
+            if !spec.env.contains_key("TERM") {
+                env.push(TERMINAL_KIND.into());
+            }
+        }
         if spec.image == LAB_IMAGE {
             env.extend(behavior(name, spec, run));
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::bundle::TERMINAL_KIND;
 use super::cell::Cell;
 use super::timers::Due;
 use super::watch::Source;
-use super::{Linux, failure};
+use super::{Linux, failure, terminal};
 use crate::lab;
 use crate::model::{Answer, ExecId, ExecSpec, Failure, Id, LAB_IMAGE, Observation, Within};
 use crate::runtime::{Exec, ExecOptions, ExecProgress, ExitStatus, Stdio};
@@ -34,29 +35,30 @@ const ARRIVAL_DEADLINE: Duration = Duration::from_secs(5);
 impl Linux {
     /// Brings a process in; what becomes of it is told by its channel and then by its pidfd.
     pub(super) fn bring_in(&mut self, id: Id, guest: Guest, spec: &ExecSpec) {
-        let Some(cell) = self.cells.get(&id) else { return };
         let stdio = match guest {
-            Guest::Command(_) => match self.premises.guest_stdio(id, spec) {
+            Guest::Command(_) => match self.guest_stdio(id, spec) {
                 Ok(stdio) => stdio,
                 Err(error) => return self.guest_failed(id, guest, failure(None, &error)),
             },
             Guest::Probe => Stdio::default(),
         };
+        let Some(cell) = self.cells.get(&id) else { return };
         let user = match spec.user.as_deref().map(|wanted| cell.user(wanted)).transpose() {
             Ok(user) => user,
             Err(error) => return self.guest_failed(id, guest, failure(Some(CANNOT_EXECUTE), &error)),
         };
+        let terminal = spec.tty.then(|| TERMINAL_KIND.to_owned());
         match cell.container().exec(ExecOptions {
             args: spec.command.clone(),
-            env: spec
-                .env
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
+            env: terminal
+                .into_iter()
+                .chain(spec.env.iter().map(|(name, value)| format!("{name}={value}")))
                 .chain([NOT_AWAITED.into()])
                 .collect(),
             cwd: spec.workdir.as_ref().map(Into::into),
             user,
             stdio,
+            terminal: spec.tty,
             ..ExecOptions::default()
         }) {
             Ok(exec) => {
@@ -69,6 +71,15 @@ impl Linux {
             }
             Err(error) => self.guest_failed(id, guest, failure(None, &error)),
         }
+    }
+
+    fn guest_stdio(&mut self, id: Id, spec: &ExecSpec) -> std::io::Result<Stdio> {
+        if !spec.tty {
+            return self.premises.guest_stdio(id, spec);
+        }
+        let (master, stdio) = terminal::open()?;
+        self.premises.terminal(id, spec.connection, master);
+        Ok(stdio)
     }
 
     /// Its health check: what the behaviour says of it is told by the lab program, else the test decides.

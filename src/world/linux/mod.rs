@@ -12,6 +12,7 @@ mod ports;
 pub mod premises;
 mod request;
 mod rights;
+mod terminal;
 mod timers;
 mod user;
 mod volumes;
@@ -40,7 +41,7 @@ use crate::model::{
     Action, ContainerSpec, Ending, Failure, Freezer, HostFacts, Id, Limits, Name, Observation, Oom,
     Resources, Signal, Within,
 };
-use crate::runtime::{self, Cgroups, Isolation, Progress};
+use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio};
 
 pub use self::bundle::{Unlivable, check};
 
@@ -178,7 +179,7 @@ impl Linux {
             Ok(place) => place,
             Err(failure) => return self.see(id, Observation::PrepareFailed(failure)),
         };
-        let stdio = match self.premises.stdio(id, spec) {
+        let stdio = match self.stdio(id, spec) {
             Ok(stdio) => stdio,
             Err(error) => return self.see(id, Observation::PrepareFailed(failure(None, &error))),
         };
@@ -195,6 +196,16 @@ impl Linux {
             }
             Err(error) => self.see(id, Observation::PrepareFailed(failure(None, &error))),
         }
+    }
+
+    fn stdio(&mut self, id: Id, spec: &ContainerSpec) -> std::io::Result<Stdio> {
+        let stdio = self.premises.stdio(id, spec)?;
+        if !spec.streams.tty {
+            return Ok(stdio);
+        }
+        let (master, stdio) = terminal::open()?;
+        self.premises.terminal(id, None, master);
+        Ok(stdio)
     }
 
     fn with_cell(
