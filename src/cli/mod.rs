@@ -7,6 +7,8 @@ mod image;
 mod keyboard;
 mod language;
 mod lessons;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+mod look;
 mod model;
 mod quiz;
 mod replay;
@@ -88,6 +90,9 @@ enum Verb {
     Replay(replay::Replay),
     Lessons(lessons::Lessons),
     Quiz(quiz::Quiz),
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    #[command(flatten)]
+    Look(look::Look),
     Model(model::Model),
     Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -137,6 +142,8 @@ pub fn main() -> ExitCode {
         Verb::Replay(replay) => replay.perform(&globals),
         Verb::Lessons(lessons) => lessons.perform(&globals),
         Verb::Quiz(quiz) => quiz.perform(&globals),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        Verb::Look(look) => look.perform(&globals),
         Verb::Model(model) => model.perform(),
         Verb::Schema(schema) => schema.perform(),
         #[cfg(all(target_os = "linux", feature = "linux"))]

@@ -9,12 +9,14 @@
 //! output), `door`; and `wake`, which looks after those whose keeper is gone.
 
 mod call;
+mod census;
 pub mod control;
 mod door;
 mod dwelling;
 mod estate;
 mod fault;
 mod id;
+mod layers;
 pub mod log;
 mod names;
 mod notebook;
@@ -32,8 +34,10 @@ use std::process::ExitCode;
 use nix::unistd::{dup2_stdin, setsid};
 
 pub use call::{Call, CallError, KEEPER};
+pub use census::{Census, Resident};
 pub use estate::{Estate, EstateError};
 pub use id::ContainerId;
+pub use layers::{Difference, Layers, Size};
 pub use names::free_name;
 pub use question::{Asked, ask};
 pub use wake::{after_boot, look, look_at_all};

@@ -4,6 +4,8 @@ pub mod diagram;
 pub mod docker;
 mod json;
 mod lessons;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+pub mod life;
 mod paced;
 mod paint;
 mod predict;

@@ -63,4 +63,4 @@ pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
 pub use sockets::{Made, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
-pub use sys::{close_from, receive, set_window_size, window_size};
+pub use sys::{close_from, extended_attribute, receive, set_window_size, window_size};

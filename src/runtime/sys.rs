@@ -244,6 +244,17 @@ pub fn receive(
     Ok((message.bytes, descriptors))
 }
 
+/// An extended attribute of a file, which is not looked for behind a symbolic link; none if it has none of this name.
+pub fn extended_attribute(path: &std::path::Path, name: &CStr) -> Option<Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut value = [0_u8; 256];
+    // SAFETY: both names end with a zero, and at most as much is written as there is room for.
+    let length =
+        unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
+    usize::try_from(length).ok().and_then(|length| value.get(..length)).map(<[u8]>::to_vec)
+}
+
 /// Sets every disposition to its default. The C library would leave out the two signals that it keeps to itself, and one
 /// of them may well have been inherited as ignored.
 pub(super) fn reset_dispositions() {

@@ -54,7 +54,7 @@ impl Format {
         let text = text.replace("\\t", "\t").replace("\\n", "\n");
         Ok(match text.trim() {
             "" | "table" => Self::Table(None),
-            "json" => Self::Json,
+            "json" | "{{json .}}" => Self::Json,
             _ => match text.strip_prefix("table ") {
                 Some(columns) => Self::Table(Some(Template::parse(columns.trim())?)),
                 None => Self::Each(Template::parse(&text)?),

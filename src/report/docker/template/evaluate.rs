@@ -30,7 +30,8 @@ enum Went {
 }
 
 /// What can be found under a name: of a map, anything; of something whose fields are known, only those.
-const MAPS: [&str; 7] = ["Labels", "Ports", "PortBindings", "ExposedPorts", "Networks", "Tmpfs", "Volumes"];
+const MAPS: [&str; 8] =
+    ["Attributes", "Labels", "Ports", "PortBindings", "ExposedPorts", "Networks", "Tmpfs", "Volumes"];
 
 impl Walk<'_> {
     fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Went, TemplateError> {

@@ -1,0 +1,70 @@
+//! Why a verb does not do what it was told: the words are wrong, or the world is not as they want it.
+
+use std::fmt::Display;
+
+use super::super::{BAD, GOOD, WRONG_WORDS, complain};
+use crate::engine::journal::JournalError;
+use crate::keeper::EstateError;
+use crate::report::docker::filter::FilterError;
+use crate::report::docker::moment::InvalidMoment;
+use crate::report::docker::template::TemplateError;
+
+/// One sentence, and whose fault it is.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) said: String,
+    pub(super) status: u8,
+}
+
+impl Trouble {
+    /// What was typed makes no sense.
+    pub(super) fn words(said: impl Display) -> Self {
+        Self { said: said.to_string(), status: WRONG_WORDS }
+    }
+
+    /// It makes sense, and cannot be done.
+    pub(super) fn world(said: impl Display) -> Self {
+        Self { said: said.to_string(), status: BAD }
+    }
+}
+
+/// The exit status of a verb; its sentence, if it failed.
+pub(super) fn status_of(result: Result<(), Trouble>) -> u8 {
+    match result {
+        Ok(()) => GOOD,
+        Err(trouble) => {
+            complain(&trouble.said);
+            trouble.status
+        }
+    }
+}
+
+impl From<FilterError> for Trouble {
+    fn from(error: FilterError) -> Self {
+        Self::words(error)
+    }
+}
+
+impl From<TemplateError> for Trouble {
+    fn from(error: TemplateError) -> Self {
+        Self::words(error)
+    }
+}
+
+impl From<InvalidMoment> for Trouble {
+    fn from(error: InvalidMoment) -> Self {
+        Self::words(error)
+    }
+}
+
+impl From<EstateError> for Trouble {
+    fn from(error: EstateError) -> Self {
+        Self::world(error)
+    }
+}
+
+impl From<JournalError> for Trouble {
+    fn from(error: JournalError) -> Self {
+        Self::world(error)
+    }
+}

@@ -1,0 +1,107 @@
+//! Everybody there is: each container with what its journal comes to.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::estate::{Estate, EstateError};
+use super::id::{ContainerId, is_hex};
+use crate::engine::journal::{self, Account, JournalError};
+use crate::model::{Name, State};
+
+/// A container, and what its journal comes to.
+#[derive(Clone, Debug)]
+pub struct Resident {
+    /// Its number.
+    pub id: ContainerId,
+    /// What its journal comes to.
+    pub account: Account,
+}
+
+/// All containers.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// The youngest first.
+    pub residents: Vec<Resident>,
+    /// Those whose journal cannot be read, and why.
+    pub unreadable: Vec<JournalError>,
+}
+
+/// With so many it is worth to read with two threads.
+const MANY: usize = 64;
+
+impl Estate {
+    /// Everybody who has come to be and is still there.
+    pub fn census(&self) -> Result<Census, EstateError> {
+        let ids = self.ids()?;
+        let mut census = if ids.len() < MANY {
+            self.read_all(&ids)
+        } else {
+            let (one, other) = ids.split_at(ids.len() / 2);
+            std::thread::scope(|scope| {
+                let beside = scope.spawn(|| self.read_all(other));
+                let mut census = self.read_all(one);
+                if let Ok(more) = beside.join() {
+                    census.residents.extend(more.residents);
+                    census.unreadable.extend(more.unreadable);
+                }
+                census
+            })
+        };
+        census.residents.sort_by_key(|resident| std::cmp::Reverse(resident.account.opened.wall));
+        Ok(census)
+    }
+
+    fn read_all(&self, ids: &[ContainerId]) -> Census {
+        let mut census = Census::default();
+        for id in ids {
+            match self.account(id) {
+                Ok(account) if has_come_to_be(&account) => {
+                    census.residents.push(Resident { id: id.clone(), account });
+                }
+                Ok(_) => {}
+                Err(error) if is_absent(&error) => {}
+                Err(error) => census.unreadable.push(error),
+            }
+        }
+        census
+    }
+
+    /// Whoever is meant, be it that it is gone: then by its id, or by its last name if nobody else has that now.
+    pub fn recall(&self, word: &str) -> Result<Resident, EstateError> {
+        let missing = match self.find(word) {
+            Ok(id) => match self.account(&id) {
+                Ok(account) => return Ok(Resident { id, account }),
+                Err(_) => EstateError::NoSuchContainer(word.into()),
+            },
+            Err(error) => error,
+        };
+        let mut gone: Vec<Resident> = self.gone()?;
+        gone.retain(|resident| {
+            let name = resident.account.name.as_ref().map(Name::as_str);
+            name == Some(word) || (is_hex(word) && resident.id.as_str().starts_with(word))
+        });
+        gone.into_iter().max_by_key(|resident| resident.account.latest.wall).ok_or(missing)
+    }
+
+    /// Those that are gone and can still be told of.
+    pub fn gone(&self) -> Result<Vec<Resident>, EstateError> {
+        let read =
+            |(id, path): (ContainerId, PathBuf)| Some(Resident { id, account: journal::read(&path).ok()? });
+        Ok(self.past()?.into_iter().filter_map(read).collect())
+    }
+
+    /// What a container's journal comes to.
+    pub fn account(&self, id: &ContainerId) -> Result<Account, JournalError> {
+        journal::read(&self.journal(id))
+    }
+}
+
+/// Docker shows nobody who is being made.
+fn has_come_to_be(account: &Account) -> bool {
+    !matches!(account.status().state, State::Absent | State::Creating)
+}
+
+/// Its directory is there, and its journal not yet, or no more.
+fn is_absent(error: &JournalError) -> bool {
+    matches!(error, JournalError::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}

@@ -1,0 +1,9 @@
+//! A life, told from its journal: as chapters when it is looked back on, as lines while it is lived, as objects for programs.
+
+mod chapters;
+mod entry;
+mod text;
+
+pub use text::{history, line};
+
+pub use entry::json;
