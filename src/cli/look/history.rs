@@ -15,7 +15,7 @@ use crate::report::{Why, life};
 /// can still be told of by its id, or by its last name if nobody else has it.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct History {
+pub(in crate::cli) struct History {
     /// By name, id, or the beginning of an id
     container: String,
 

@@ -19,7 +19,7 @@ Examples:
   terrarium inspect web
   terrarium inspect -f '{{.State.Status}} {{.State.ExitCode}}' web
   terrarium inspect -f '{{json .NetworkSettings.Ports}}' web")]
-pub(super) struct Inspect {
+pub(in crate::cli) struct Inspect {
     /// By name, id, or the beginning of an id
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,

@@ -10,7 +10,7 @@ use crate::report::docker::words::host;
 
 /// List the host ports that lead into a container
 #[derive(Args)]
-pub(super) struct Port {
+pub(in crate::cli) struct Port {
     /// By name, id, or the beginning of an id
     container: String,
 

@@ -21,7 +21,7 @@ Examples:
   terrarium ps --format 'table {{.Names}}\\t{{.Status}}'
   terrarium rm $(terrarium ps -aq)")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that people type")]
-pub(super) struct Ps {
+pub(in crate::cli) struct Ps {
     /// Those that do not run, too
     #[arg(short, long)]
     all: bool,
