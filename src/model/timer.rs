@@ -23,6 +23,16 @@ pub enum Timer {
     StartPeriod,
 }
 
+impl Timer {
+    /// The waits of a restart policy's back-off, one after the other.
+    pub fn back_offs() -> impl Iterator<Item = Duration> {
+        let next = |wait: &Duration| {
+            (*wait < LONGEST_BACK_OFF).then(|| (*wait * BACK_OFF_FACTOR).min(LONGEST_BACK_OFF))
+        };
+        core::iter::successors(Some(FIRST_BACK_OFF), next)
+    }
+}
+
 /// Docker's `defaultStopTimeout` on Linux.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// How long a death is awaited after the first SIGKILL (moby `daemon/kill.go`).

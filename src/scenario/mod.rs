@@ -18,6 +18,8 @@ mod format;
 mod load;
 mod places;
 mod quantity;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+mod record;
 pub mod replay;
 mod reword;
 mod schema;
@@ -36,6 +38,8 @@ pub use expect::{
 };
 pub use format::{Lesson, Place, Rule, Scenario, Step, Text};
 pub use load::{load, parse};
+#[cfg(all(target_os = "linux", feature = "linux"))]
+pub use record::{NotRecordable, record};
 pub use schema::schema;
 
 pub use crate::world::RequestError;

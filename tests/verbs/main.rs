@@ -5,4 +5,5 @@
 mod docker_fields;
 mod history;
 mod lists;
+mod record;
 mod stage;

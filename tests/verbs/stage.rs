@@ -1,6 +1,7 @@
 //! An estate in a temporary directory, with containers whose lives a simulator has led.
 
 use std::cell::Cell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -105,6 +106,15 @@ impl Stage {
         life
     }
 
+    pub(super) fn id(&self, name: &str) -> &ContainerId {
+        &self.lives.iter().find(|life| life.name.as_str() == name).unwrap().id
+    }
+
+    /// A file beside the estate.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
     pub(super) fn terrarium(&self, words: &[&str]) -> Told {
         let mut command = Command::cargo_bin("terrarium").unwrap();
         let output = command.arg("--root").arg(self.root.path()).args(words).output().unwrap();
@@ -140,6 +150,12 @@ impl Life {
         self
     }
 
+    /// Asks, and goes on.
+    pub(super) fn begin(&mut self, verb: Verb) -> &mut Self {
+        self.engine.submit(&Asked { container: self.name.clone(), verb });
+        self
+    }
+
     /// Lets time pass.
     pub(super) fn pass(&mut self, time: Duration) -> &mut Self {
         let until = self.engine.now() + time;
@@ -168,6 +184,10 @@ impl Life {
         let now = self.engine.now();
         self.engine.notes_mut().clock.passed.set(now);
     }
+}
+
+pub(super) fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
 }
 
 pub(super) fn seconds(count: u64) -> Duration {

@@ -4,6 +4,7 @@ mod history;
 mod inspect;
 mod port;
 mod ps;
+mod record;
 mod trouble;
 
 use clap::Subcommand;
@@ -16,6 +17,7 @@ pub(super) enum Look {
     Inspect(inspect::Inspect),
     Port(port::Port),
     History(history::History),
+    Record(record::Record),
 }
 
 impl Look {
@@ -25,6 +27,7 @@ impl Look {
             Self::Inspect(inspect) => inspect.perform(globals),
             Self::Port(port) => port.perform(globals),
             Self::History(history) => history.perform(globals),
+            Self::Record(record) => record.perform(globals),
         }
     }
 }
