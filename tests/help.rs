@@ -6,7 +6,7 @@ use assert_cmd::Command;
 
 const VERBS: [&str; 5] = ["replay", "lessons", "quiz", "model", "schema"];
 #[cfg(all(target_os = "linux", feature = "linux"))]
-const VERBS_THAT_READ: [&str; 4] = ["ps", "inspect", "port", "history"];
+const VERBS_THAT_READ: [&str; 5] = ["ps", "inspect", "port", "history", "record"];
 #[cfg(not(all(target_os = "linux", feature = "linux")))]
 const VERBS_THAT_READ: [&str; 0] = [];
 

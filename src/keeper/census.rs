@@ -1,11 +1,11 @@
 //! Everybody there is: each container with what its journal comes to.
 
-use std::io;
 use std::path::PathBuf;
 
 use super::estate::{Estate, EstateError};
 use super::id::{ContainerId, is_hex};
-use crate::engine::journal::{self, Account, JournalError};
+use super::{CallError, look};
+use crate::engine::journal::{self, Account};
 use crate::model::{Name, State};
 
 /// A container, and what its journal comes to.
@@ -23,7 +23,7 @@ pub struct Census {
     /// The youngest first.
     pub residents: Vec<Resident>,
     /// Those whose journal cannot be read, and why.
-    pub unreadable: Vec<JournalError>,
+    pub unreadable: Vec<CallError>,
 }
 
 /// With so many it is worth to read with two threads.
@@ -54,12 +54,11 @@ impl Estate {
     fn read_all(&self, ids: &[ContainerId]) -> Census {
         let mut census = Census::default();
         for id in ids {
-            match self.account(id) {
-                Ok(account) if has_come_to_be(&account) => {
+            match look(self, id) {
+                Ok(Some(account)) if has_come_to_be(&account) => {
                     census.residents.push(Resident { id: id.clone(), account });
                 }
                 Ok(_) => {}
-                Err(error) if is_absent(&error) => {}
                 Err(error) => census.unreadable.push(error),
             }
         }
@@ -67,13 +66,10 @@ impl Estate {
     }
 
     /// Whoever is meant, be it that it is gone: then by its id, or by its last name if nobody else has that now.
-    pub fn recall(&self, word: &str) -> Result<Resident, EstateError> {
-        let missing = match self.find(word) {
-            Ok(id) => match self.account(&id) {
-                Ok(account) => return Ok(Resident { id, account }),
-                Err(_) => EstateError::NoSuchContainer(word.into()),
-            },
-            Err(error) => error,
+    pub fn recall(&self, word: &str) -> Result<Resident, CallError> {
+        let missing = match self.resident(word) {
+            Err(error @ CallError::Estate(EstateError::NoSuchContainer(_))) => error,
+            result => return result,
         };
         let mut gone: Vec<Resident> = self.gone()?;
         gone.retain(|resident| {
@@ -90,18 +86,22 @@ impl Estate {
         Ok(self.past()?.into_iter().filter_map(read).collect())
     }
 
-    /// What a container's journal comes to.
-    pub fn account(&self, id: &ContainerId) -> Result<Account, JournalError> {
-        journal::read(&self.journal(id))
+    /// What a container's journal comes to, once it has been looked after.
+    pub fn account(&self, id: &ContainerId) -> Result<Account, CallError> {
+        let gone = || EstateError::NoSuchContainer(id.short().into());
+        Ok(look(self, id)?.ok_or_else(gone)?)
+    }
+
+    /// Whoever is meant by a name, an id, or the beginning of one.
+    pub fn resident(&self, word: &str) -> Result<Resident, CallError> {
+        let gone = || EstateError::NoSuchContainer(word.into());
+        let id = self.find(word)?;
+        let account = look(self, &id)?.filter(has_come_to_be).ok_or_else(gone)?;
+        Ok(Resident { id, account })
     }
 }
 
 /// Docker shows nobody who is being made.
 fn has_come_to_be(account: &Account) -> bool {
     !matches!(account.status().state, State::Absent | State::Creating)
-}
-
-/// Its directory is there, and its journal not yet, or no more.
-fn is_absent(error: &JournalError) -> bool {
-    matches!(error, JournalError::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }

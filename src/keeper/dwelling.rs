@@ -10,8 +10,7 @@ use std::rc::Rc;
 
 use super::streams::Streams;
 use super::{ContainerId, Estate, fault};
-use crate::image::store::StoreError;
-use crate::model::{ContainerSpec, ExecSpec, Failure, Id, LAB_IMAGE, Name};
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
 use crate::runtime::{Cgroups, Durability, Stdio, clear_work};
 use crate::world::linux::premises::{Claimed, Place, Premises};
 
@@ -29,13 +28,7 @@ impl Dwelling {
 
     /// The built-in image, or the layers of one from the store.
     fn lower(&self, spec: &ContainerSpec) -> Result<Vec<PathBuf>, Failure> {
-        let Some(image) = spec.image_id.as_ref().filter(|_| spec.image != LAB_IMAGE) else {
-            return Ok(vec![self.estate.lab().map_err(|error| failed(&error))?]);
-        };
-        let absent = || StoreError::NoSuchImage(spec.image.clone());
-        let holder = self.estate.directory(&self.id);
-        let leased = image.parse().map_err(|_| absent());
-        leased.and_then(|image| self.estate.store().lease(&holder, &image)).map_err(|error| failed(&error))
+        self.estate.lower(&self.id, spec).map_err(|error| failed(&error))
     }
 
     fn inside(&self, name: &str) -> PathBuf {

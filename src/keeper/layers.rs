@@ -6,7 +6,11 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::estate::{Estate, EstateError};
+use thiserror::Error;
+
 use super::id::ContainerId;
+use crate::image::store::StoreError;
+use crate::model::{ContainerSpec, LAB_IMAGE};
 
 /// Where the layers of a container's root file system lie.
 #[derive(Clone, Debug)]
@@ -21,6 +25,17 @@ pub struct Layers {
     pub merged: PathBuf,
 }
 
+/// Why a container's layers cannot be had.
+#[derive(Debug, Error)]
+pub enum LayersError {
+    /// The built-in image.
+    #[error(transparent)]
+    Estate(#[from] EstateError),
+    /// An image of the store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// How much lies in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
@@ -32,9 +47,25 @@ pub struct Size {
 
 impl Estate {
     /// A container's layers.
-    pub fn layers(&self, id: &ContainerId) -> Result<Layers, EstateError> {
+    pub fn layers(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<Layers, LayersError> {
         let own = |name: &str| self.directory(id).join(name);
-        Ok(Layers { lower: vec![self.lab()?], upper: own("upper"), work: own("work"), merged: own("merged") })
+        Ok(Layers {
+            lower: self.lower(id, spec)?,
+            upper: own("upper"),
+            work: own("work"),
+            merged: own("merged"),
+        })
+    }
+}
+
+impl Estate {
+    /// The layers below a container's own: the built-in image, or those of one from the store.
+    pub(super) fn lower(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<Vec<PathBuf>, LayersError> {
+        let Some(image) = spec.image_id.as_ref().filter(|_| spec.image != LAB_IMAGE) else {
+            return Ok(vec![self.lab()?]);
+        };
+        let digest = image.parse().map_err(|_| StoreError::NoSuchImage(spec.image.clone()))?;
+        Ok(self.store().lease(&self.directory(id), &digest)?)
     }
 }
 

@@ -37,7 +37,7 @@ pub use call::{Call, CallError, KEEPER};
 pub use census::{Census, Resident};
 pub use estate::{Estate, EstateError};
 pub use id::ContainerId;
-pub use layers::{Difference, Layers, Size};
+pub use layers::{Difference, Layers, LayersError, Size};
 pub use names::free_name;
 pub use question::{Asked, ask};
 pub use wake::{after_boot, look, look_at_all};

@@ -50,7 +50,7 @@ pub fn record(account: &Account) -> Result<Scenario, NotRecordable> {
     for (nth, tale) in account.tale.iter().enumerate() {
         recorder.take_in(nth, tale);
     }
-    recorder.join(None);
+    recorder.join(account.tale.len());
     recorder.wait_until(&account.latest);
     Ok(Scenario {
         title: Text::Plain(format!("The life of {name}")),
@@ -118,7 +118,7 @@ fn behavior(tale: &[Tale], spec: &ContainerSpec) -> Behavior {
 fn late(began: &Moment, ended: &Moment) -> Duration {
     let quiet = began.since(ended).unwrap_or_default();
     let due = Timer::back_offs().take_while(|wait| *wait <= quiet).last().unwrap_or(quiet);
-    in_millis(quiet - due)
+    in_millis(quiet.saturating_sub(due))
 }
 
 struct Run {
@@ -177,9 +177,10 @@ struct Recorder<'a> {
     steps: Vec<Step>,
     /// Up to when the steps so far go; none before the first.
     told_until: Option<Moment>,
-    /// What was begun and not joined, with the time of its answer.
-    begun: Vec<Option<Moment>>,
-    answers: BTreeMap<Ticket, (Moment, Said)>,
+    /// What was begun and not joined, with the place of its answer.
+    begun: Vec<Option<usize>>,
+    /// With their places in the tale.
+    answers: BTreeMap<Ticket, (usize, Moment, Said)>,
     state: State,
     code: Option<i32>,
     /// A signal was sent since the run began: what follows is its doing.
@@ -189,8 +190,8 @@ struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     fn new(name: Name, spec: &'a ContainerSpec, account: &'a Account) -> Self {
-        let answers = account.tale.iter().filter_map(|tale| match &tale.told {
-            Told::Answered(ticket, said) => Some((*ticket, (tale.at, said.clone()))),
+        let answers = account.tale.iter().enumerate().filter_map(|(nth, tale)| match &tale.told {
+            Told::Answered(ticket, said) => Some((*ticket, (nth, tale.at, said.clone()))),
             _ => None,
         });
         Self {
@@ -238,8 +239,8 @@ impl<'a> Recorder<'a> {
             }
             Told::Woke => {
                 self.wait_until(&tale.at);
-                let expect = self.expectation_after(nth, &tale.at);
-                self.step(Action::Reboot, expect, None);
+                let expect = self.expectation_after(nth, nth);
+                self.step(Action::Reboot, Some(expect), None);
             }
             Told::Answered(..) | Told::KeeperLost => {}
         }
@@ -258,26 +259,27 @@ impl<'a> Recorder<'a> {
 
     fn asked(&mut self, nth: usize, at: &Moment, ticket: Ticket, verb: &Verb) {
         let answer = self.answers.get(&ticket).cloned();
-        let Some(action) = self.action(verb, answer.as_ref().map(|(_, said)| said)) else { return };
-        self.join(Some(at));
+        let Some(action) = self.action(verb, answer.as_ref().map(|(.., said)| said)) else { return };
+        self.join(nth);
         self.wait_until(at);
-        let until = answer.as_ref().map(|(at, _)| *at);
-        let alone =
-            until.is_some_and(|until| self.nobody_asks_meanwhile(nth, &until)) && !self.runs_beside(verb);
-        let refused = answer.as_ref().and_then(|(_, said)| refusal(said));
+        let until = answer.as_ref().map(|(_, at, _)| *at);
+        let alone = answer.as_ref().is_some_and(|(answered, ..)| self.is_alone(nth, *answered))
+            && !self.runs_beside(verb);
+        let refused = answer.as_ref().and_then(|(.., said)| refusal(said));
         if alone {
             let until = until.unwrap_or(*at);
-            let expect = if refused.is_some() { None } else { self.expectation_after(nth, &until) };
+            let answered = answer.as_ref().map_or(nth, |(answered, ..)| *answered);
+            let expect = refused.is_none().then(|| self.expectation_after(nth, answered));
             self.step(action, expect, refused);
             self.told_until = Some(until);
         } else {
             self.step(Action::Async(Box::new(action)), None, None);
             if !self.runs_beside(verb) {
-                self.begun.push(until);
+                self.begun.push(answer.as_ref().map(|(answered, ..)| *answered));
             }
             self.told_until = Some(*at);
         }
-        if let (Verb::Rename { to }, Some((_, Said::Done))) = (verb, &answer) {
+        if let (Verb::Rename { to }, Some((.., Said::Done))) = (verb, &answer) {
             self.name = to.clone();
         }
     }
@@ -285,8 +287,8 @@ impl<'a> Recorder<'a> {
     /// What befell it, as a step.
     fn befell(&mut self, nth: usize, at: &Moment, crash: Crash, say: Option<&str>) {
         self.wait_until(at);
-        let expect = self.expectation_after(nth, at);
-        self.step(Action::Crash(crash), expect, None);
+        let expect = self.expectation_after(nth, nth);
+        self.step(Action::Crash(crash), Some(expect), None);
         if let (Some(say), Some(step)) = (say, self.steps.last_mut()) {
             step.say = Some(say.into());
         }
@@ -301,42 +303,35 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn nobody_asks_meanwhile(&self, nth: usize, until: &Moment) -> bool {
-        let mut meanwhile = self.account.tale[nth + 1..].iter().take_while(|tale| !is_later(&tale.at, until));
-        !meanwhile.any(|tale| {
-            let interrupts = matches!(&tale.told, Told::Asked(..) | Told::KeeperLost | Told::Woke);
-            interrupts && tale.at != *until
-        })
+    /// Whether nothing new begins before it is answered.
+    fn is_alone(&self, began: usize, answered: usize) -> bool {
+        let is_new = |tale: &Tale| matches!(&tale.told, Told::Asked(..) | Told::KeeperLost | Told::Woke);
+        !self.account.tale[began + 1..answered].iter().any(is_new)
     }
 
-    /// Waits for what was begun and has been answered by then; for all of it, if no time is given.
-    fn join(&mut self, by: Option<&Moment>) {
-        let answered = |at: &Option<Moment>| match (at, by) {
-            (Some(at), Some(by)) => !is_later(at, by),
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
+    /// Waits for what was begun and is answered before this place of the tale.
+    fn join(&mut self, before: usize) {
         // The one that was begun last is joined first.
-        while let Some(last) = self.begun.last().copied().filter(answered) {
+        while let Some(answered) = self.begun.last().copied().flatten().filter(|answered| *answered < before)
+        {
             self.begun.pop();
+            let at = self.account.tale[answered].at;
+            self.wait_until(&at);
             self.step(Action::Join(vec![self.name.clone()]), None, None);
-            if let (Some(at), Some(told)) = (last, self.told_until) {
-                self.told_until = Some(if is_later(&at, &told) { at } else { told });
-            }
         }
     }
 
     fn wait_until(&mut self, at: &Moment) {
+        if self.told_until.is_some_and(|told| !is_later(at, &told)) {
+            return;
+        }
         let Some(before) = self.told_until.replace(*at) else { return };
-        let quiet = match at.since(&before) {
-            Some(quiet) => quiet,
-            // Nobody knows how long the host was down.
-            None => return,
-        };
+        // Nobody knows how long the host was down.
+        let Some(quiet) = at.since(&before) else { return };
         let quiet = in_millis(quiet);
         if !quiet.is_zero() {
             let expect = self.expectation();
-            self.step(Action::Wait(quiet), expect, None);
+            self.step(Action::Wait(quiet), Some(expect), None);
         }
     }
 
@@ -345,14 +340,20 @@ impl<'a> Recorder<'a> {
     }
 
     /// How things stand now.
-    fn expectation(&self) -> Option<Expect> {
+    fn expectation(&self) -> Expect {
         expect(&self.name, self.state, self.code)
     }
 
-    /// How things stood when all that came until then had come.
-    fn expectation_after(&self, nth: usize, until: &Moment) -> Option<Expect> {
+    /// How things stood after what began at one place of the tale, and was answered at another, was over.
+    fn expectation_after(&self, began: usize, answered: usize) -> Expect {
         let (mut state, mut code, mut name) = (self.state, self.code, self.name.clone());
-        for tale in self.account.tale[nth..].iter().take_while(|tale| !is_later(&tale.at, until)) {
+        let tale = &self.account.tale;
+        for (nth, tale) in tale.iter().enumerate().skip(began) {
+            let is_new =
+                matches!(&tale.told, Told::Asked(..) | Told::Ended(_) | Told::KeeperLost | Told::Woke);
+            if nth > answered && (is_new || is_later(&tale.at, &self.account.tale[answered].at)) {
+                break;
+            }
             match &tale.told {
                 Told::Moved(moved) => (state, name) = (moved.to, moved.container.clone()),
                 Told::Emitted(event) => {
@@ -403,11 +404,11 @@ impl<'a> Recorder<'a> {
     }
 }
 
-fn expect(name: &Name, state: State, code: Option<i32>) -> Option<Expect> {
+fn expect(name: &Name, state: State, code: Option<i32>) -> Expect {
     let ended = matches!(state, State::Stopped | State::Restarting);
     let exit = code.filter(|_| ended).and_then(|code| u8::try_from(code).ok());
     let claims = ContainerExpect { state: Some(state), exit, ..ContainerExpect::default() };
-    Some(Expect { containers: [(name.clone(), claims)].into(), ..Expect::default() })
+    Expect { containers: [(name.clone(), claims)].into(), ..Expect::default() }
 }
 
 /// What the message of a step that did not come off has to contain: the reason, without the names and the advice.

@@ -29,6 +29,8 @@ fn lives() -> Stage {
     life.ask(Verb::Start).ask(Verb::Exec(ExecSpec::of(&["exit".into(), "7".into()])));
     life.ask(Verb::Rename { to: Name::new("other").unwrap() }).ask(Verb::Kill { signal: Signal::KILL });
     life.ask(Verb::Remove(Removal::Gentle));
+    let id = life.id.clone();
+    stage.estate.bury(&id).unwrap();
 
     let life = stage.run(seconds(600), "struck", restarted(RestartPolicy::Always));
     life.pass(seconds(2)).strike(Signal::KILL).pass(seconds(12)).strike(Signal::KILL).pass(seconds(1));
@@ -82,7 +84,9 @@ fn a_recorded_life_reads_well() {
 }
 
 fn transitions_of_journal(stage: &Stage, name: &str) -> Vec<String> {
-    let account = journal::read(&stage.estate.journal(stage.id(name))).unwrap();
+    let id = stage.id(name);
+    let past = stage.estate.past().unwrap().into_iter().find(|(gone, _)| gone == id);
+    let account = journal::read(&past.map_or(stage.estate.journal(id), |(_, path)| path)).unwrap();
     let moved = account.tale.into_iter().filter_map(|tale| match tale.told {
         Told::Moved(moved) => Some(format!("{} {} → {}", moved.container, moved.from, moved.to)),
         _ => None,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
-use terrarium::engine::journal::{BootId, Clock, Input, Journal, Moment, Opened};
+use terrarium::engine::journal::{BootId, Clock, Input, Journal, Moment};
 use terrarium::engine::{Engine, Local, Notes, Passed};
 use terrarium::keeper::{ContainerId, Estate};
 use terrarium::model::{
@@ -88,9 +88,8 @@ impl Stage {
         self.estate.claim(&id, &name).unwrap();
         let path = self.estate.journal(&id);
         let clock = Watch { began, passed: Rc::default() };
-        Journal::create(&path, id.as_str(), HostFacts::ASSUMED, &clock).unwrap();
-        let Opened::Ours(journal) = Journal::open(&path).unwrap() else { panic!("nobody else has it") };
-        let notes = Notebook { journal: *journal, clock };
+        let journal = Journal::create(&path, id.as_str(), HostFacts::ASSUMED, &clock).unwrap();
+        let notes = Notebook { journal, clock };
         let world = Simulated::new(HostFacts::ASSUMED);
         let engine = Local::resumed(Host::new(HostFacts::ASSUMED), world, notes, 0);
         let mut life = Life { id, name, engine };

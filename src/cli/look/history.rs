@@ -2,10 +2,10 @@
 
 use clap::{Args, ValueEnum};
 
+use super::super::container::estate;
 use super::super::{Globals, written};
 use super::trouble::{Trouble, status_of};
 use crate::engine::journal::{Clock as _, HostClock};
-use crate::keeper::Estate;
 use crate::report::docker::container::Portrait;
 use crate::report::{Why, life};
 
@@ -45,7 +45,7 @@ impl History {
     }
 
     fn text(&self, globals: &Globals) -> Result<String, Trouble> {
-        let resident = Estate::open(globals.root.as_deref())?.recall(&self.container)?;
+        let resident = estate(globals)?.recall(&self.container)?;
         let account = &resident.account;
         Ok(match self.format {
             Format::Json => account.tale.iter().map(|tale| life::json(tale).to_string() + "\n").collect(),

@@ -5,10 +5,13 @@ use std::io::Write as _;
 use clap::Args;
 use serde_json::Value;
 
+use super::super::container::estate;
 use super::super::{BAD, Globals, complain, written};
 use super::trouble::{Trouble, status_of};
 use crate::engine::journal::{Clock as _, HostClock};
-use crate::keeper::{Estate, Layers};
+use crate::keeper::control::Answer;
+use crate::keeper::{Asked, CallError, ContainerId, Estate, Layers, Resident, ask};
+use crate::model::{Look, Verb};
 use crate::report::docker::container::{self, Portrait, Surroundings};
 use crate::report::docker::template::Template;
 
@@ -63,7 +66,7 @@ impl Inspect {
             None | Some("json") => None,
             Some(text) => Some(Template::parse(text)?),
         };
-        let estate = Estate::open(globals.root.as_deref())?;
+        let estate = estate(globals)?;
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for word in &self.containers {
             match self.look(&estate, word) {
@@ -84,17 +87,35 @@ impl Inspect {
     }
 
     fn look(&self, estate: &Estate, word: &str) -> Result<Value, Trouble> {
-        let id = estate.find(word)?;
-        let account = estate.account(&id)?;
+        let Resident { id, account } = estate.resident(word)?;
         let (status, now) = (account.status(), HostClock::new().now());
         let spec = account.spec.as_deref().cloned().unwrap_or_default();
         let portrait =
             Portrait { id: id.as_str(), account: &account, status: &status, spec: &spec, now: &now };
-        let layers = estate.layers(&id)?;
+        let layers = estate.layers(&id, &spec)?;
         let size = self.size.then(|| layers.size()).map(|size| (size.written, size.whole));
         let Layers { lower, upper, work, merged } = layers;
-        let around = Surroundings { pid: None, lower, upper, work, merged, log: estate.log(&id), size };
+        let around = Surroundings {
+            pid: pid_of(estate, &id)?,
+            lower,
+            upper,
+            work,
+            merged,
+            log: estate.log(&id),
+            size,
+        };
         Ok(container::inspect(&portrait, &around))
+    }
+}
+
+/// Its PID 1, as this host numbers it; its keeper knows.
+fn pid_of(estate: &Estate, id: &ContainerId) -> Result<Option<i32>, CallError> {
+    if !estate.socket(id).exists() {
+        return Ok(None);
+    }
+    match ask(estate, id, &Verb::Look(Look::Inspect)).and_then(Asked::answer)? {
+        Answer::Done(pid) => Ok(pid),
+        _ => Ok(None),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::super::container::estate;
 use super::super::{Globals, written};
 use super::trouble::{Trouble, status_of};
-use crate::keeper::Estate;
 use crate::model::{HeldPort, Protocol};
 use crate::report::docker::words::host;
 
@@ -29,8 +29,8 @@ impl Port {
 
     fn text(&self, globals: &Globals) -> Result<String, Trouble> {
         let wanted = self.port.as_deref().map(parse).transpose()?;
-        let estate = Estate::open(globals.root.as_deref())?;
-        let mut held = estate.account(&estate.find(&self.container)?)?.status().ports;
+        let estate = estate(globals)?;
+        let mut held = estate.resident(&self.container)?.account.status().ports;
         held.sort_by_key(|port| (port.container, port.protocol, port.ip, port.host));
         let outside = |port: &HeldPort| format!("{}:{}", host(port.ip), port.host);
         let Some((number, protocol)) = wanted else {

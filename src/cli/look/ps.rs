@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal as _};
 
 use clap::Args;
 
+use super::super::container::estate;
 use super::super::{Globals, complain, written};
 use super::trouble::{Trouble, status_of};
 use crate::engine::journal::{Clock as _, HostClock};
-use crate::keeper::{Estate, Resident};
+use crate::keeper::Resident;
 use crate::model::ContainerSpec;
 use crate::report::docker::container::{COLUMNS, Portrait, Selection, Truncation, USUAL, WITH_SIZE, row};
 use crate::report::docker::format::Format;
@@ -70,10 +71,10 @@ impl Ps {
             (None, false) => Format::Table(None),
             (Some(text), _) => Format::parse(text)?,
         };
-        let estate = Estate::open(globals.root.as_deref())?;
+        let estate = estate(globals)?;
         let last = if self.latest { Some(1) } else { self.last.and_then(|last| usize::try_from(last).ok()) };
         let selection = Selection::parse(&self.filter, |word| -> Result<_, Trouble> {
-            Ok(estate.account(&estate.find(word)?)?.opened)
+            Ok(estate.resident(word)?.account.opened)
         })?;
         let selection = if self.all || last.is_some() { selection.of_everybody() } else { selection };
         let census = estate.census()?;
@@ -89,7 +90,7 @@ impl Ps {
             let spec: &ContainerSpec = account.spec.as_deref().expect("whoever has come to be was asked for");
             let portrait = Portrait { id: id.as_str(), account, status: &status, spec, now: &now };
             if last.is_none_or(|last| rows.len() < last) && selection.takes(&portrait) {
-                let size = if with_size { Some(estate.layers(id)?.size()) } else { None };
+                let size = if with_size { Some(estate.layers(id, spec)?.size()) } else { None };
                 rows.push(row(&portrait, truncation, size.map(|size| (size.written, size.whole))));
             }
         }

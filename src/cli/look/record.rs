@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::super::container::estate;
 use super::super::{Globals, written};
 use super::trouble::{Trouble, status_of};
-use crate::keeper::Estate;
 use crate::scenario;
 
 /// Print a container's life as a scenario that replays
@@ -34,7 +34,7 @@ impl Record {
     }
 
     fn text(&self, globals: &Globals) -> Result<String, Trouble> {
-        let resident = Estate::open(globals.root.as_deref())?.recall(&self.container)?;
+        let resident = estate(globals)?.recall(&self.container)?;
         let scenario = scenario::record(&resident.account).map_err(Trouble::world)?;
         Ok(scenario.to_yaml())
     }

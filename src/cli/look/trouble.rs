@@ -3,8 +3,7 @@
 use std::fmt::Display;
 
 use super::super::{BAD, GOOD, WRONG_WORDS, complain};
-use crate::engine::journal::JournalError;
-use crate::keeper::EstateError;
+use crate::keeper::{CallError, EstateError, LayersError};
 use crate::report::docker::filter::FilterError;
 use crate::report::docker::moment::InvalidMoment;
 use crate::report::docker::template::TemplateError;
@@ -63,8 +62,14 @@ impl From<EstateError> for Trouble {
     }
 }
 
-impl From<JournalError> for Trouble {
-    fn from(error: JournalError) -> Self {
+impl From<CallError> for Trouble {
+    fn from(error: CallError) -> Self {
+        Self::world(error)
+    }
+}
+
+impl From<LayersError> for Trouble {
+    fn from(error: LayersError) -> Self {
         Self::world(error)
     }
 }
