@@ -8,4 +8,5 @@ mod carrying;
 mod crafted;
 mod hostile;
 mod keeping;
+mod registries;
 mod unpacking;

@@ -240,7 +240,7 @@ impl Watcher for Teller<'_> {
         if image.familiar() == format!("{LAB_IMAGE}:latest") {
             return lab::keep(self.store).map_err(|error| error.to_string());
         }
-        Err(format!("no such image: {0} (fetch it first: terrarium pull {0})", image.familiar()))
+        super::pull::fetch(image, self.store, self.quiet).map(|_| ()).map_err(|error| error.to_string())
     }
 }
 

@@ -6,10 +6,14 @@ mod images;
 mod inspect;
 mod lab;
 mod load;
+mod login;
 mod prune;
+mod pull;
+mod push;
 mod rmi;
 mod save;
 mod tag;
+mod transfer;
 
 use std::io;
 use std::time::SystemTime;
@@ -27,6 +31,10 @@ use crate::report::docker::words;
 pub(super) enum ImageVerb {
     Build(build::Build),
     Images(images::Images),
+    Pull(pull::Pull),
+    Push(push::Push),
+    Login(login::Login),
+    Logout(login::Logout),
     Load(load::Load),
     Save(save::Save),
     Tag(tag::Tag),
@@ -41,6 +49,8 @@ pub(super) enum ImageVerb {
 pub(super) enum Inner {
     Build(build::Build),
     Inspect(inspect::Inspect),
+    Pull(pull::Pull),
+    Push(push::Push),
     History(history::History),
     Prune(prune::Prune),
     #[command(visible_alias = "list")]
@@ -60,6 +70,10 @@ impl ImageVerb {
         };
         let done = match self {
             Self::Build(build) | Self::Image(Inner::Build(build)) => build.perform(&store),
+            Self::Pull(pull) | Self::Image(Inner::Pull(pull)) => pull.perform(&store),
+            Self::Push(push) | Self::Image(Inner::Push(push)) => push.perform(&store),
+            Self::Login(login) => login.perform(),
+            Self::Logout(logout) => logout.perform(),
             Self::Images(images) | Self::Image(Inner::Ls(images)) => images.perform(&store),
             Self::Load(load) | Self::Image(Inner::Load(load)) => load.perform(&store),
             Self::Save(save) | Self::Image(Inner::Save(save)) => save.perform(&store),
