@@ -42,13 +42,16 @@ impl Registry {
             let data = desk.path().join("data");
             let passwords = desk.path().join("passwords");
             fs::write(&passwords, PASSWORDS).unwrap();
-            let mut config = format!(
-                "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:{port}\"}}\n",
+            let lock = match door {
+                Door::Open => String::new(),
+                Door::Locked => {
+                    format!("auth: {{htpasswd: {{realm: here, path: {}}}}}\n", passwords.display())
+                }
+            };
+            let config = format!(
+                "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:{port}\"}}\n{lock}",
                 data.display()
             );
-            if door == Door::Locked {
-                config += &format!("auth: {{htpasswd: {{realm: here, path: {}}}}}\n", passwords.display());
-            }
             let file = desk.path().join("config.yml");
             fs::write(&file, config).unwrap();
             let started = Command::new("docker-registry")
