@@ -4,7 +4,7 @@
 
 use assert_cmd::Command;
 
-const VERBS: [&str; 5] = ["replay", "lessons", "quiz", "model", "schema"];
+const VERBS: [&str; 6] = ["replay", "lessons", "quiz", "check", "model", "schema"];
 #[cfg(all(target_os = "linux", feature = "linux"))]
 const VERBS_THAT_READ: [&str; 5] = ["ps", "inspect", "port", "history", "record"];
 #[cfg(not(all(target_os = "linux", feature = "linux")))]

@@ -1,5 +1,6 @@
 //! The command line: words typed become calls, and errors become one sentence and an exit status.
 
+mod check;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod container;
 #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -93,6 +94,7 @@ enum Verb {
     #[cfg(all(target_os = "linux", feature = "linux"))]
     #[command(flatten)]
     Look(look::Look),
+    Check(Box<check::Check>),
     Model(model::Model),
     Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -144,6 +146,7 @@ pub fn main() -> ExitCode {
         Verb::Quiz(quiz) => quiz.perform(&globals),
         #[cfg(all(target_os = "linux", feature = "linux"))]
         Verb::Look(look) => look.perform(&globals),
+        Verb::Check(check) => check.perform(&globals),
         Verb::Model(model) => model.perform(),
         Verb::Schema(schema) => schema.perform(),
         #[cfg(all(target_os = "linux", feature = "linux"))]

@@ -213,6 +213,13 @@ impl Replay {
         if self.engine == EngineWord::Sim {
             return Ok(simulate(play, audience)?);
         }
+        if play.scenario.planted.is_some() {
+            if self.engine == EngineWord::Linux {
+                return Err(ReplayFailure::NoKernel(PLANTED.into()));
+            }
+            eprintln!("terrarium: replaying in the simulator: {PLANTED}");
+            return Ok(simulate(play, audience)?);
+        }
         let root = globals.root.as_deref();
         let lived = with_images(play.scenario, root).and_then(|(scenario, images)| {
             let world = Linux::with_images(root, images, &scenario.containers)?;
@@ -270,6 +277,10 @@ fn load(word: &str) -> anyhow::Result<(String, Scenario)> {
     check_supported(&scenario, &file)?;
     Ok((file, scenario))
 }
+
+/// Why a scenario with a bug in it has no business on a kernel.
+#[cfg(all(target_os = "linux", feature = "linux"))]
+const PLANTED: &str = "a planted bug (`break`) lives in the simulator alone";
 
 /// What a shell shows of a program that SIGPIPE ended.
 const SIGPIPE_STATUS: u8 = 141;

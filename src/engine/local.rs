@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::planted::{Break, Cause, Planted};
 use super::trace::{Happening, What};
 use super::{Engine, Passed};
 use crate::model::{
-    Command, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome, Resources, Signal,
-    Status, Ticket,
+    Command, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome, Refusal, Resources,
+    Signal, Status, Ticket,
 };
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 
@@ -17,6 +18,7 @@ pub struct Local<W, N = Unwritten> {
     host: Host,
     world: W,
     notes: N,
+    planted: Planted,
     asked: u64,
     answers: BTreeMap<Ticket, (Duration, Outcome)>,
     happened: Vec<Happening>,
@@ -29,6 +31,9 @@ pub trait Notes {
 
     /// What a world saw. It has happened, written down or not.
     fn seen(&mut self, id: Id, seen: &Observation);
+
+    /// What came of the last of these, or of something that happened to the whole host.
+    fn came(&mut self, _effects: Result<&Effects, &Refusal>) {}
 }
 
 /// Nobody reads it again.
@@ -53,13 +58,27 @@ impl<W: World> Local<W> {
 impl<W: World, N: Notes> Local<W, N> {
     /// A host that has lived already; `asked` is how often it has been asked for something.
     pub fn resumed(host: Host, world: W, notes: N, asked: u64) -> Self {
-        Self { host, world, notes, asked, answers: BTreeMap::new(), happened: Vec::new() }
+        Self {
+            host,
+            world,
+            notes,
+            planted: Planted::default(),
+            asked,
+            answers: BTreeMap::new(),
+            happened: Vec::new(),
+        }
+    }
+
+    /// The same with a bug in it, if one is given.
+    #[must_use]
+    pub fn broken_by(self, bug: Option<Break>) -> Self {
+        Self { planted: bug.map(Planted::from).unwrap_or_default(), ..self }
     }
 
     /// Carries out what came of something that happened to the whole host, and was written down.
     pub fn resume(&mut self, change: impl FnOnce(&mut Host) -> Effects) {
         let effects = change(&mut self.host);
-        self.carry_out(effects);
+        self.carry_out(Cause::Host, effects);
     }
 
     /// What writes it down.
@@ -89,7 +108,9 @@ impl<W: World, N: Notes> Local<W, N> {
         self.answers.clear();
     }
 
-    fn carry_out(&mut self, effects: Effects) {
+    fn carry_out(&mut self, cause: Cause<'_>, mut effects: Effects) {
+        self.planted.said(cause, &mut effects);
+        self.notes.came(Ok(&effects));
         for effect in effects.0 {
             let at = self.world.now();
             match effect {
@@ -126,9 +147,11 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
             self.answers.insert(ticket, (self.world.now(), Outcome::Failed(failure)));
             return ticket;
         }
-        match self.host.command(ticket, command) {
-            Ok(effects) => self.carry_out(effects),
+        let heard = self.planted.asked(&self.host, command);
+        match self.host.command(ticket, heard.as_ref().unwrap_or(command)) {
+            Ok(effects) => self.carry_out(Cause::Asked(command), effects),
             Err(refusal) => {
+                self.notes.came(Err(&refusal));
                 self.answers.insert(ticket, (self.world.now(), Outcome::Refused(refusal)));
             }
         }
@@ -145,8 +168,11 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
             return Ok(if early { Passed::Something } else { Passed::Deadline });
         };
         self.notes.seen(id, &seen);
-        let effects = self.host.observe(id, seen);
-        self.carry_out(effects);
+        let effects = match self.planted.seen(&self.host, id, seen.clone()) {
+            Some(heard) => self.host.observe(id, heard),
+            None => Effects::default(),
+        };
+        self.carry_out(Cause::Seen(id, &seen), effects);
         Ok(Passed::Something)
     }
 
@@ -163,7 +189,9 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
     }
 
     fn resources(&mut self, name: &Name) -> Resources {
-        self.id(name).map_or_else(Resources::zero, |id| self.world.resources(id))
+        let mut resources = self.id(name).map_or_else(Resources::zero, |id| self.world.resources(id));
+        self.planted.counted(&self.host.status(name), &mut resources);
+        resources
     }
 
     fn output(&mut self, name: &Name) -> String {
@@ -180,7 +208,7 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
         let staged = self.world.reboot();
         if staged == Staged::Yes {
             let effects = self.host.wake();
-            self.carry_out(effects);
+            self.carry_out(Cause::Host, effects);
         }
         staged
     }

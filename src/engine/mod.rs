@@ -3,6 +3,7 @@
 #[cfg(all(target_os = "linux", feature = "linux"))]
 pub mod journal;
 mod local;
+pub mod planted;
 pub mod trace;
 
 use std::time::Duration;

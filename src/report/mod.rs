@@ -2,6 +2,7 @@
 
 pub mod diagram;
 pub mod docker;
+mod finding;
 mod json;
 mod lessons;
 #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -14,6 +15,7 @@ mod text;
 mod timeline;
 mod words;
 
+pub use finding::{Finding, fails, finding, holds, listing};
 pub use json::Json;
 pub use lessons::{LessonLine, lessons};
 pub use paced::{InvalidSpeed, Paced, Speed};

@@ -13,15 +13,16 @@ use super::{
     action::Action,
     container::Declaration,
     expect::{ContainerExpect, Expect},
-    quantity::NameWord,
+    quantity::{BreakWord, NameWord},
     shape::{List, Maybe, One, Shape, Table, Written},
     verb::Verb,
     words::WordError,
 };
+use crate::engine::planted::Break;
 use crate::model::{ContainerSpec, Name};
 
 /// A story about containers: who is in it, what happens, and what is claimed about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What it is called.
@@ -52,6 +53,9 @@ pub struct Scenario {
     #[schemars(with = "List<Rule>")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub eventually: Vec<Rule>,
+    /// The bug that it is about: it is planted wherever the scenario is played, which is only in the simulator.
+    #[serde(default, rename = "break", with = "Maybe::<BreakWord>", skip_serializing_if = "Option::is_none")]
+    pub planted: Option<Break>,
 }
 
 /// A text that people read, in one or several languages.
@@ -133,6 +137,12 @@ impl Text {
                 .or_else(|| texts.values().next())
                 .map_or("", String::as_str),
         }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Plain(String::new())
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     shape::{Shape, read_list},
     words::WordError,
 };
+use crate::engine::planted::Break;
 use crate::model::{Name, Signal, State, StopTimeout};
 
 /// `250ms`, `10s`, `1m30s`.
@@ -157,6 +158,22 @@ impl Shape<State> for StateWord {
 
     fn write<S: Serializer>(value: &State, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
+    }
+}
+
+/// The name of a planted bug.
+pub(super) struct BreakWord;
+
+impl Shape<Break> for BreakWord {
+    const EXPECTED: &'static str = "the name of a bug to plant, like `no-sigkill`";
+
+    fn word(text: &str) -> Result<Break, WordError> {
+        let names: Vec<_> = Break::ALL.iter().map(|bug| bug.name()).collect();
+        text.parse().map_err(|_| WordError::unknown("bug", text, &names))
+    }
+
+    fn write<S: Serializer>(value: &Break, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.name())
     }
 }
 

@@ -61,6 +61,7 @@ pub fn record(account: &Account) -> Result<Scenario, NotRecordable> {
         always: Vec::new(),
         never: Vec::new(),
         eventually: Vec::new(),
+        planted: None,
     })
 }
 

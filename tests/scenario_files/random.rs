@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use proptest::{collection, option, prelude::*, sample::select};
 use terrarium::{
+    engine::planted::Break,
     model::{
         Access, Behavior, Children, ContainerSpec, Exit, HealthCheck, HealthPhase, Memory, Name, NetworkMode,
         PortBinding, Protocol, Reaction, RestartPolicy, Signal, State, StopTimeout, VolumeMount,
@@ -20,8 +21,8 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let rules = || collection::vec(rule(), 0..3);
     let meta = (text(), option::of(text()), option::of(lesson()));
     let steps = collection::vec(step(), 0..24);
-    (meta, specs(), steps, (rules(), rules(), rules())).prop_map(
-        |((title, about, lesson), containers, mut steps, (always, never, eventually))| {
+    (meta, specs(), steps, (rules(), rules(), rules(), planted())).prop_map(
+        |((title, about, lesson), containers, mut steps, (always, never, eventually, planted))| {
             let all: Vec<Name> = containers.keys().cloned().collect();
             let begin = |action| Step {
                 action,
@@ -36,9 +37,13 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 1,
                 begin(Action::Async(Box::new(Action::Stop(Stop { containers: all, timeout: None })))),
             );
-            Scenario { title, about, lesson, containers, steps, always, never, eventually }
+            Scenario { title, about, lesson, containers, steps, always, never, eventually, planted }
         },
     )
+}
+
+fn planted() -> impl Strategy<Value = Option<Break>> {
+    option::weighted(0.2, select(Break::ALL))
 }
 
 fn specs() -> impl Strategy<Value = BTreeMap<Name, ContainerSpec>> {

@@ -13,6 +13,8 @@ use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, 
 
 /// How long a crash waits for the death that it brings.
 const CRASH_WAIT: Duration = Duration::from_secs(1);
+/// How long an answer is awaited. What has none after a day would never have one.
+pub(super) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An action that was begun.
 #[derive(Clone)]
@@ -186,9 +188,13 @@ impl Pending {
                     Findings { response: Some(Err(RequestError::TimedOut)), ..Findings::default() };
                 return Done { took, outcome: StepOutcome::Failed, message: Some(message), findings };
             }
-            Awaits::Answers(..) | Awaits::Time | Awaits::Death(Must::NotCome) | Awaits::Nothing(_) => {
-                (StepOutcome::Done, None)
+            Awaits::Answers(_, word) => {
+                let message = format!(
+                    "cannot {word} {name}: there was no answer within a day (it is {is}, and would wait for ever)"
+                );
+                return Done { took: None, ..Done::now(StepOutcome::Failed, Some(message)) };
             }
+            Awaits::Time | Awaits::Death(Must::NotCome) | Awaits::Nothing(_) => (StepOutcome::Done, None),
         };
         Done { took, ..Done::now(outcome, message) }
     }
@@ -198,7 +204,7 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
     let mut ask = |verb: Verb| {
         let word = verb.word();
         let ticket = stage.engine.submit(&Command { container: name.clone(), verb });
-        (Duration::MAX, Awaits::Answers(vec![ticket], word))
+        (A_DAY, Awaits::Answers(vec![ticket], word))
     };
     match action {
         Action::Create(_) => ask_for(stage, name, stage.creation(name)),
@@ -277,7 +283,7 @@ fn begin_without<E: Engine>(stage: &mut Stage<E>, action: &Action) -> (Duration,
 fn ask_for<E: Engine>(stage: &mut Stage<E>, name: &Name, verb: Verb) -> (Duration, Awaits) {
     let word = verb.word();
     let ticket = stage.engine.submit(&Command { container: name.clone(), verb });
-    (Duration::MAX, Awaits::Answers(vec![ticket], word))
+    (A_DAY, Awaits::Answers(vec![ticket], word))
 }
 
 /// Create and start in one breath: the start waits in the model until the container has settled.
@@ -285,10 +291,10 @@ fn run<E: Engine>(stage: &mut Stage<E>, name: &Name) -> (Duration, Awaits) {
     let creation = stage.creation(name);
     let created = stage.engine.submit(&Command { container: name.clone(), verb: creation });
     if matches!(stage.engine.answer(created), Some((_, Outcome::Refused(_) | Outcome::Failed(_)))) {
-        return (Duration::MAX, Awaits::Answers(vec![created], "create"));
+        return (A_DAY, Awaits::Answers(vec![created], "create"));
     }
     let started = stage.engine.submit(&Command { container: name.clone(), verb: Verb::Start });
-    (Duration::MAX, Awaits::Answers(vec![created, started], "run"))
+    (A_DAY, Awaits::Answers(vec![created, started], "run"))
 }
 
 fn nothing(done: Done) -> (Duration, Awaits) {

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::stage::Stage;
 pub use self::support::{Unsupported, check_supported};
 
 use self::compare::Comparison;
-use self::stage::Stage;
 use super::{Action, AskedSignal, Crash, Scenario, Step};
 use crate::engine::trace::{Audience, Closing, Opening, Prediction, StepOpening, StepTrace};
 use crate::engine::{Engine, Local};
@@ -74,7 +74,8 @@ impl Tolerance {
 
 /// Plays it in the simulator alone.
 pub fn simulate(play: Play<'_>, audience: &mut dyn Audience) -> Result<Closing, ReplayError> {
-    let stage = Stage::new(Local::new(Simulated::new(HostFacts::ASSUMED)), play.scenario, Tolerance::Exact);
+    let engine = Local::new(Simulated::new(HostFacts::ASSUMED)).broken_by(play.scenario.planted);
+    let stage = Stage::new(engine, play.scenario, Tolerance::Exact);
     audience.opening(&opening_of(play, "sim", None))?;
     run(play, stage, None, audience)
 }

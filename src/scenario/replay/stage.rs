@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Tolerance;
-use super::action::{Done, Findings, Pending};
+use super::action::{A_DAY, Done, Findings, Pending};
 use super::expectation;
 use crate::engine::trace::{Change, Entry, Happening, StepTrace};
 use crate::engine::{Engine, Passed};
@@ -14,7 +14,7 @@ use crate::world::Interrupted;
 
 /// An engine, the containers that the scenario declares, and how exact its times are.
 #[derive(Clone)]
-pub(in crate::scenario) struct Stage<E> {
+pub struct Stage<E> {
     pub(super) engine: E,
     pub(super) tolerance: Tolerance,
     declared: BTreeMap<Name, Verb>,
@@ -33,12 +33,27 @@ impl<E: Engine> Stage<E> {
         Self { engine, tolerance, declared, part_began: 0, begun: BTreeMap::new() }
     }
 
+    /// An engine with a virtual clock, on which times are exact.
+    pub fn exact(engine: E, scenario: &Scenario) -> Self {
+        Self::new(engine, scenario, Tolerance::Exact)
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// The same, to do more with it than steps can.
+    pub fn engine_mut(&mut self) -> &mut E {
+        &mut self.engine
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.engine.now()
     }
 
     /// Plays one step: one trace for each container of a list, the verdict on the last.
-    pub(super) fn play(&mut self, index: usize, step: &Step) -> Result<Vec<StepTrace>, Interrupted> {
+    pub fn play(&mut self, index: usize, step: &Step) -> Result<Vec<StepTrace>, Interrupted> {
         let began = self.so_far();
         let turns: Vec<Option<&Name>> = match step.action.containers() {
             [] => vec![None],
@@ -172,14 +187,14 @@ impl<E: Engine> Stage<E> {
     }
 
     /// Joins what was not joined, and removes whatever there is by force; says what the host still shows after that.
-    pub(super) fn clear(&mut self) -> Result<Vec<String>, Interrupted> {
+    pub fn clear(&mut self) -> Result<Vec<String>, Interrupted> {
         for pending in std::mem::take(&mut self.begun).into_values().flatten() {
             pending.finish(self)?;
         }
         for container in self.engine.names() {
             let removal = Command { container, verb: Verb::Remove(Removal::Forced) };
             let ticket = self.engine.submit(&removal);
-            self.pass_until(Duration::MAX, |stage| stage.engine.answer(ticket).is_some())?;
+            self.pass_until(A_DAY, |stage| stage.engine.answer(ticket).is_some())?;
         }
         Ok(self.engine.left_behind())
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
+use crate::engine::planted::Break;
 use crate::model::{Signal, State};
 use crate::scenario::{
     action::{AskedSignalWord, UrlWord},
@@ -13,8 +14,8 @@ use crate::scenario::{
     container::{NetworkWord, PublishWord, RestartWord, VolumeWord},
     format::TextForm,
     quantity::{
-        CommandLine, Cpus, Grace, NameWord, Names, Percent, Port, Reference, References, SignalWord, Size,
-        Span, StateWord,
+        BreakWord, CommandLine, Cpus, Grace, NameWord, Names, Percent, Port, Reference, References,
+        SignalWord, Size, Span, StateWord,
     },
     shape::Shape,
 };
@@ -88,6 +89,10 @@ draw! {
         let states = State::ALL.into_iter().filter(|state| *state != State::Creating);
         let described = states.map(|state| json!({ "const": state.word(), "description": state.sentence() }));
         json_schema!({ "description": StateWord::EXPECTED, "oneOf": described.collect::<Vec<_>>() })
+    };
+    BreakWord, "Bug": |_| {
+        let described = Break::ALL.iter().map(|bug| json!({ "const": bug.name(), "description": bug.sentence() }));
+        json_schema!({ "description": BreakWord::EXPECTED, "oneOf": described.collect::<Vec<_>>() })
     };
     RestartWord, "RestartPolicy": |_| json_schema!({
         "description": RestartWord::EXPECTED,

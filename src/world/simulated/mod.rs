@@ -456,10 +456,12 @@ impl World for Simulated {
 
     fn resources(&mut self, id: Id) -> Resources {
         let Some(container) = self.containers.get(&id) else { return Resources::zero() };
+        let ports = container.ports.iter().map(ToString::to_string).collect();
         match &container.phase {
-            Phase::Ended => Resources::zero(),
+            Phase::Ended => Resources { ports, ..Resources::zero() },
             Phase::Parked => Resources {
                 processes: Some(1),
+                ports,
                 memory_bytes: Some(lab::PARKED_MEMORY),
                 namespaces: Some(self.facts.namespaces),
                 mounts: Some(self.facts.mounts + container.own_mounts()),
@@ -474,7 +476,7 @@ impl World for Simulated {
                     memory_bytes: Some(all().map(Process::memory).sum()),
                     namespaces: Some(self.facts.namespaces),
                     mounts: Some(self.facts.mounts + container.own_mounts()),
-                    ports: container.ports.iter().map(ToString::to_string).collect(),
+                    ports,
                     ..Resources::zero()
                 }
             }

@@ -1,0 +1,41 @@
+//! Chance that can be repeated: the same seed gives the same life on every machine.
+
+use std::time::Duration;
+
+/// A row of numbers from a seed (splitmix64).
+#[derive(Clone, Debug)]
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) fn new(seed: u64, number: u64) -> Self {
+        let mut chance = Self(seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        chance.next();
+        chance
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// True so many times of a hundred.
+    pub(super) fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        let nth = self.below(from.len() as u64);
+        from[usize::try_from(nth).expect("it is below a length")]
+    }
+
+    pub(super) fn millis(&mut self, from: &[u64]) -> Duration {
+        Duration::from_millis(self.pick(from))
+    }
+}

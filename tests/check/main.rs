@@ -1,0 +1,6 @@
+//! The rules of every life: that they hold, that they can be broken, and that who breaks them is caught.
+
+#![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not the stage that they stand on")]
+
+mod breaks;
+mod lives;
