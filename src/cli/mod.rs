@@ -11,6 +11,7 @@ mod lessons;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod look;
 mod model;
+mod play;
 mod quiz;
 mod replay;
 mod schema;

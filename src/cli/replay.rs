@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::keyboard::keyboard;
 use super::language::Language;
+use super::play::{self, OnStage};
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain};
 use crate::engine::trace::{Audience, Closing};
 #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -67,6 +68,13 @@ pub(super) struct Replay {
     /// How to print it
     #[arg(long, default_value = "text", value_name = "FORMAT", help_heading = TOLD)]
     format: Format,
+
+    /// Play it on a screen: step, run, and in the simulator rewind and fork
+    ///
+    /// The right arrow steps, `r` runs, the left arrow rewinds, `f` asks for
+    /// another step than the one that comes, `u` takes that back, `q` leaves.
+    #[arg(long, help_heading = LIVED)]
+    play: bool,
 
     /// Draw the life as well, into a file that ends in .svg or .html
     #[arg(long, value_name = "FILE", help_heading = TOLD)]
@@ -138,6 +146,12 @@ impl Replay {
         if self.predict && self.format == Format::Json {
             return Err(Contradiction::JsonAsks);
         }
+        if self.play && (self.format == Format::Json || self.predict || self.timeline.is_some()) {
+            return Err(Contradiction::PlaysAlone);
+        }
+        if self.play && !play::has_screen() {
+            return Err(Contradiction::NoScreen);
+        }
         if let Some(file) = &self.timeline {
             Canvas::of(file)?;
             if self.words.len() > 1 {
@@ -156,6 +170,9 @@ impl Replay {
     ) -> Result<Closing, ReplayFailure> {
         let lang = self.language.code();
         let play = Play { scenario, file, lang: &lang };
+        if self.play {
+            return self.played(play, globals);
+        }
         let out = io::BufWriter::new(io::stdout().lock());
         let why = if self.why { Why::Told } else { Why::Untold };
         match self.format {
@@ -181,6 +198,22 @@ impl Replay {
         fs::write(file, picture)
             .map_err(|error| ReplayFailure::Timeline { file: file.display().to_string(), error })?;
         Ok(closing)
+    }
+
+    /// Whoever leaves before the end has seen enough.
+    fn played(&self, play: Play<'_>, globals: &Globals) -> Result<Closing, ReplayFailure> {
+        if self.engine == EngineWord::Sim {
+            return Ok(play::in_the_simulator(play)?);
+        }
+        match self.on_engine(play, globals, &mut OnStage::new()) {
+            Err(failure) if failure.is_silent() => Ok(Closing::default()),
+            ended => ended,
+        }
+    }
+
+    /// Where a kernel does not let it live.
+    fn fall_back(&self, play: Play<'_>, audience: &mut dyn Audience) -> Result<Closing, ReplayFailure> {
+        if self.play { Ok(play::in_the_simulator(play)?) } else { Ok(simulate(play, audience)?) }
     }
 
     fn at_speed(
@@ -231,7 +264,7 @@ impl Replay {
             }
             Err(obstacle) if self.engine == EngineWord::Auto => {
                 eprintln!("terrarium: replaying in the simulator: {obstacle}");
-                Ok(simulate(play, audience)?)
+                self.fall_back(play, audience)
             }
             Err(obstacle) => Err(ReplayFailure::NoKernel(obstacle.to_string())),
         }
@@ -250,7 +283,7 @@ impl Replay {
             EngineWord::Auto => eprintln!("terrarium: replaying in the simulator: {LACK}"),
             EngineWord::Linux => return Err(ReplayFailure::NoKernel(LACK.into())),
         }
-        Ok(simulate(play, audience)?)
+        self.fall_back(play, audience)
     }
 }
 
@@ -292,6 +325,10 @@ enum Contradiction {
     SpeedOfKernel,
     #[error("cannot --predict with --format json: a program has nobody to ask (leave one of the two out)")]
     JsonAsks,
+    #[error("cannot --play and tell it as well: leave out --format, --predict and --timeline")]
+    PlaysAlone,
+    #[error("cannot --play without a terminal: leave it out, or draw the life with --timeline")]
+    NoScreen,
     #[error("cannot draw several lives in one --timeline: name one scenario")]
     ManyLives,
     #[error(transparent)]

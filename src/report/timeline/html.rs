@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::super::words::{count, time};
-use super::record::{Record, StepRecord};
 use super::svg::{escaped, picture};
+use crate::report::record::{Record, StepRecord};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}body{margin:2rem auto;padding:0 1rem;max-width:60rem;line-height:1.5;\

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::record::Record;
 use super::rows::Rows;
 use crate::engine::trace::{Entry, What};
 use crate::model::{Name, State};
+use crate::report::record::Record;
 
 /// Shares of a CPU are not told from less time than this.
 const SHORTEST: f64 = 0.05;

@@ -1,22 +1,20 @@
 //! A life, drawn: time runs down, each container has a lane, and what happened stands beside it.
 //!
-//! 1. `record`: an audience that keeps what it sees while another one is told.
-//! 2. `rows`: the record as lines of text, each with its time and its height.
-//! 3. `lane`: one container along those rows: states, CPU, memory, ports.
-//! 4. `svg`, `html`: rows and lanes as a picture, and the picture as a page.
+//! 1. `rows`: the record as lines of text, each with its time and its height.
+//! 2. `lane`: one container along those rows: states, CPU, memory, ports.
+//! 3. `svg`, `html`: rows and lanes as a picture, and the picture as a page.
 
 mod html;
 mod lane;
-mod record;
 mod rows;
 pub(in crate::report) mod style;
 mod svg;
 
-pub use record::Recorded;
-
 use std::path::Path;
 
 use thiserror::Error;
+
+use super::record::Recorded;
 
 /// As what a life is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

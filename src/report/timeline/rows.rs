@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use super::super::words::{time, wrap};
-use super::record::{Record, StepRecord};
 use crate::engine::trace::{Happening, StepOutcome, StepTrace, What};
 use crate::model::Name;
+use crate::report::record::{Record, StepRecord};
 
 /// What happens within this time of each other is one moment.
 const MOMENT: Duration = Duration::from_millis(95);

@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 
 use super::super::words::{bytes, time};
 use super::lane::{Lane, Stretch};
-use super::record::Record;
 use super::rows::{LINE, Row, RowKind, Rows, Several};
 use super::style::style;
 use crate::model::State;
+use crate::report::record::Record;
 
 const EDGE: f64 = 12.0;
 const TIMES: f64 = 58.0;
+/// A lane is as wide as this, or as the longest name.
 const LANE: f64 = 104.0;
+const NAME_LETTER: f64 = 8.0;
 const BAND: f64 = 18.0;
 /// Where a lane's measures begin, and how wide the greatest is drawn.
 const CPU: f64 = 24.0;
@@ -33,13 +35,17 @@ pub(super) fn picture(record: &Record) -> String {
         .any(|part| part.ledger.values().any(|change| !change.after.resources.ports.is_empty()));
     let rows = Rows::of(record, if holds_ports { HEAD_WITH_PORTS } else { HEAD }, several);
     let lanes: Vec<_> = names.into_iter().map(|name| Lane::of(name, record, &rows)).collect();
-    Picture { record, rows, lanes, svg: String::new() }.drawn()
+    let longest = lanes.iter().map(|lane| lane.name.as_str().len()).max().unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "a name is short")]
+    let lane_width = LANE.max(NAME_LETTER * longest as f64 + 10.0);
+    Picture { record, rows, lanes, lane_width, svg: String::new() }.drawn()
 }
 
 struct Picture<'a> {
     record: &'a Record,
     rows: Rows,
     lanes: Vec<Lane<'a>>,
+    lane_width: f64,
     svg: String,
 }
 
@@ -47,9 +53,11 @@ impl Picture<'_> {
     fn drawn(mut self) -> String {
         let (width, height) = (self.story() + STORY + EDGE, self.rows.height);
         let title = escaped(self.record.title());
+        // On a phone it is better scrolled than read with a glass.
+        let wide = if self.lanes.len() > 2 { " wide" } else { "" };
         let _ = writeln!(
             self.svg,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"life\" role=\"img\" width=\"{width}\" height=\"{height:.0}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"life{wide}\" role=\"img\" width=\"{width}\" height=\"{height:.0}\" \
              viewBox=\"0 0 {width} {height:.0}\" aria-label=\"Timeline: {title}\">"
         );
         let _ = writeln!(self.svg, "<title>Timeline: {title}</title>");
@@ -64,7 +72,7 @@ impl Picture<'_> {
         let fullest = lanes.iter().map(Lane::most_memory).max().unwrap_or(0);
         let busiest = lanes.iter().map(Lane::most_cpu).fold(1.0, f64::max);
         for (nth, lane) in lanes.iter().enumerate() {
-            self.lane(left(nth), lane, busiest, fullest);
+            self.lane(self.left(nth), lane, busiest, fullest);
         }
         self.lanes = lanes;
         self.tell(&rows);
@@ -72,8 +80,13 @@ impl Picture<'_> {
         self.svg
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a picture has few lanes")]
+    fn left(&self, lane: usize) -> f64 {
+        EDGE + TIMES + self.lane_width * lane as f64
+    }
+
     fn story(&self) -> f64 {
-        left(self.lanes.len())
+        self.left(self.lanes.len())
     }
 
     fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
@@ -91,17 +104,17 @@ impl Picture<'_> {
                 if ports.is_empty() { String::new() } else { format!("port {}", ports.join(" ")) },
             ];
             let name = lane.name.to_string();
-            self.text("name", left(nth), 24.0, &name);
+            self.text("name", self.left(nth), 24.0, &name);
             for (line, (class, text)) in ["cpu", "memory", "port"].iter().zip(&heads).enumerate() {
                 let y = 40.0 + 14.0 * f64::from(u8::try_from(line).unwrap_or(0));
                 if !text.is_empty() {
                     let _ = writeln!(
                         self.svg,
                         "<circle class=\"{class}\" cx=\"{:.0}\" cy=\"{:.1}\" r=\"3\"/>",
-                        left(nth) + 3.0,
+                        self.left(nth) + 3.0,
                         y - 3.5
                     );
-                    self.text("small", left(nth) + 10.0, y, text);
+                    self.text("small", self.left(nth) + 10.0, y, text);
                 }
             }
         }
@@ -203,7 +216,7 @@ impl Picture<'_> {
                 RowKind::Remark => "remark",
                 RowKind::Moment { container } => {
                     let nth = self.lanes.iter().position(|lane| lane.name == container).unwrap_or(0);
-                    self.lead(left(nth), story, row.y);
+                    self.lead(self.left(nth), story, row.y);
                     "event"
                 }
                 RowKind::End => continue,
@@ -255,11 +268,6 @@ impl Picture<'_> {
         });
         lives.collect::<Vec<_>>().join(" ")
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a picture has few lanes")]
-fn left(lane: usize) -> f64 {
-    EDGE + TIMES + LANE * lane as f64
 }
 
 /// `0.50 s`, `12 s`, `1:05`.

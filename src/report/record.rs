@@ -9,27 +9,54 @@ use crate::model::Name;
 /// Tells an audience, and remembers.
 pub struct Recorded<'a> {
     audience: &'a mut dyn Audience,
-    pub(super) record: Record,
+    pub(in crate::report) record: Record,
 }
 
 /// A replay as it went.
-#[derive(Default)]
-pub(super) struct Record {
-    pub(super) opening: Option<Opening>,
-    pub(super) steps: Vec<StepRecord>,
-    pub(super) closing: Closing,
+#[derive(Clone, Default)]
+pub struct Record {
+    pub(in crate::report) opening: Option<Opening>,
+    pub(in crate::report) steps: Vec<StepRecord>,
+    pub(in crate::report) closing: Closing,
 }
 
 /// A step, and what each container had of it.
-pub(super) struct StepRecord {
-    pub(super) opening: StepOpening,
-    pub(super) parts: Vec<StepTrace>,
+#[derive(Clone)]
+pub(in crate::report) struct StepRecord {
+    pub(in crate::report) opening: StepOpening,
+    pub(in crate::report) parts: Vec<StepTrace>,
 }
 
 impl<'a> Recorded<'a> {
     /// Begins with the replay.
     pub fn new(audience: &'a mut dyn Audience) -> Self {
         Self { audience, record: Record::default() }
+    }
+
+    /// What was seen.
+    pub fn into_record(self) -> Record {
+        self.record
+    }
+}
+
+/// Who listens to nothing.
+pub struct Nobody;
+
+impl Audience for Nobody {
+    fn opening(&mut self, _: &Opening) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn step_begins(&mut self, _: &StepOpening) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn step_done(&mut self, _: &StepTrace) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn closing(&mut self, _: &Closing) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -58,12 +85,17 @@ impl Audience for Recorded<'_> {
 }
 
 impl Record {
-    pub(super) fn title(&self) -> &str {
+    /// How it ended.
+    pub fn closing(&self) -> &Closing {
+        &self.closing
+    }
+
+    pub(in crate::report) fn title(&self) -> &str {
         self.opening.as_ref().map_or("", |opening| &opening.title)
     }
 
     /// Every container that there was, in the order of their first appearance.
-    pub(super) fn containers(&self) -> Vec<&Name> {
+    pub(in crate::report) fn containers(&self) -> Vec<&Name> {
         let mut names: Vec<&Name> = Vec::new();
         for part in self.parts() {
             let moved = part.transitions().map(|(_, moved)| &moved.container);
@@ -77,12 +109,12 @@ impl Record {
         names
     }
 
-    pub(super) fn parts(&self) -> impl Iterator<Item = &StepTrace> {
+    pub(in crate::report) fn parts(&self) -> impl Iterator<Item = &StepTrace> {
         self.steps.iter().flat_map(|step| &step.parts)
     }
 
     /// When all was over; no earlier than the last thing that happened.
-    pub(super) fn end(&self) -> Duration {
+    pub(in crate::report) fn end(&self) -> Duration {
         let last = self.parts().last();
         let happened = last.and_then(|part| part.happened.last()).map(|happening| happening.at);
         let answered = last.map(|part| part.at + part.took.unwrap_or_default());
@@ -92,7 +124,7 @@ impl Record {
 
 impl StepRecord {
     /// `stop web within 1s`.
-    pub(super) fn sentence(&self) -> String {
+    pub(in crate::report) fn sentence(&self) -> String {
         let names: Vec<_> = self.opening.containers.iter().map(Name::as_str).collect();
         let mut sentence = self.opening.action.clone();
         for part in [&names.join(", "), &self.opening.words] {
