@@ -68,7 +68,10 @@ fn what_cannot_be_drawn_is_said_before_anything_runs() {
     for (words, complaint) in [
         (&["life.yaml", "--timeline", "life.png"][..], "name a file that ends in .svg or .html"),
         (&["life.yaml", "life.yaml", "--timeline", "life.svg"][..], "name one scenario"),
-        (&["life.yaml", "--timeline", "life.svg", "--play"][..], "leave out --format, --predict and --timeline"),
+        (
+            &["life.yaml", "--timeline", "life.svg", "--play"][..],
+            "leave out --format, --predict and --timeline",
+        ),
         (&["life.yaml", "--play"][..], "cannot --play without a terminal"),
     ] {
         let (_, output) = replay(words);
