@@ -115,6 +115,14 @@ impl Premises for Dwelling {
         if upper.exists() { bytes_in(&upper).ok() } else { Some(0) }
     }
 
+    fn network(&self) -> PathBuf {
+        self.estate.run().join("network")
+    }
+
+    fn etc(&self, name: &Name) -> Option<PathBuf> {
+        self.estate.owner(name.as_str()).map(|id| self.estate.directory(&id).join("etc"))
+    }
+
     fn close(&mut self, _: &Cgroups) -> Vec<String> {
         Vec::new()
     }

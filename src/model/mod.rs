@@ -34,7 +34,7 @@ pub use health::{Answer, Health};
 pub use host::{Host, Status};
 pub use name::{Id, InvalidName, Name, Ticket};
 pub use observation::{Ending, Observation, Oom, Within};
-pub use resources::Resources;
+pub use resources::{FIRST_ADDRESS, Resources};
 pub use rule::Rule;
 pub use run::ExecId;
 pub use signal::{DefaultAction, InvalidSignal, Signal};

@@ -1,8 +1,12 @@
 //! What a container costs its host at one moment: one entry of the ledger.
 
 use alloc::{string::String, vec::Vec};
+use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+
+/// The address of the first container on the bridge, where no other network is in the way; the others follow.
+pub const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 80, 0, 2);
 
 /// Counted from the host, or computed by the simulator. `None` where the host cannot tell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

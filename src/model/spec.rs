@@ -79,6 +79,13 @@ pub struct ContainerSpec {
     pub behavior: Behavior,
 }
 
+impl ContainerSpec {
+    /// The host ports that really lead inside: in another network than the bridge Docker lets them lie.
+    pub fn published(&self) -> &[PortBinding] {
+        if self.network == NetworkMode::Bridge { &self.publish } else { &[] }
+    }
+}
+
 impl Default for ContainerSpec {
     fn default() -> Self {
         Self {

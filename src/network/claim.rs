@@ -1,21 +1,24 @@
-//! A port of the host, owned by listening on it: bind(2) and listen(2) are the claim, and their failure is the conflict.
+//! A port of the host, owned by being bound to it: bind(2) and listen(2) are the claim, and their failure is the conflict.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockaddrStorage, bind, getsockname, listen, setsockopt, socket, sockopt,
 };
 use thiserror::Error;
 
-/// A TCP port of the host that is ours until this is dropped.
+use crate::runtime::SocketKind;
+
+/// A port of the host that is ours until this is dropped.
 #[derive(Debug)]
 pub struct Claim {
+    kind: SocketKind,
     ip: IpAddr,
     port: u16,
-    listeners: Vec<TcpListener>,
+    sockets: Vec<OwnedFd>,
 }
 
 /// Why a port of the host cannot be had.
@@ -23,7 +26,7 @@ pub struct Claim {
 pub enum ClaimError {
     /// Somebody listens there.
     #[error(
-        "cannot publish {0}: port is already allocated (choose another host port, or end what uses it: ss -ltnp)"
+        "cannot publish {0}: port is already allocated (choose another host port, or end what uses it: ss -lntup)"
     )]
     Taken(SocketAddr),
     /// A port for root alone.
@@ -51,25 +54,35 @@ const BACKLOG: i32 = 4096;
 const TRIES: usize = 16;
 
 impl Claim {
+    /// A port of TCP's, see [`Claim::of`].
+    pub fn tcp(ip: Option<IpAddr>, port: Option<u16>) -> Result<Self, ClaimError> {
+        Self::of(SocketKind::Stream, ip, port)
+    }
+
+    /// A port of UDP's, see [`Claim::of`].
+    pub fn udp(ip: Option<IpAddr>, port: Option<u16>) -> Result<Self, ClaimError> {
+        Self::of(SocketKind::Datagram, ip, port)
+    }
+
     /// Takes `port` on one address, or else on all of them; the kernel chooses a free one if none is given.
     ///
     /// All of them are IPv4's and, where the host has it, IPv6's.
-    pub fn tcp(ip: Option<IpAddr>, port: Option<u16>) -> Result<Self, ClaimError> {
+    pub fn of(kind: SocketKind, ip: Option<IpAddr>, port: Option<u16>) -> Result<Self, ClaimError> {
         let first = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let both = ip.is_none();
         let mut tries = if port.is_none() && both { TRIES } else { 1 };
         loop {
             tries -= 1;
-            let listener = listen_on(SocketAddr::new(first, port.unwrap_or(0)))?;
-            let address = SocketAddr::new(first, 0);
+            let address = SocketAddr::new(first, port.unwrap_or(0));
+            let socket = bound(kind, address)?;
             let chosen =
-                listener.local_addr().map_err(|source| ClaimError::Kernel { address, source })?.port();
-            let mut claim = Self { ip: first, port: chosen, listeners: vec![listener] };
+                port_of(&socket).map_err(|errno| ClaimError::Kernel { address, source: errno.into() })?;
+            let mut claim = Self { kind, ip: first, port: chosen, sockets: vec![socket] };
             if !both {
                 return Ok(claim);
             }
-            match listen_on(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), chosen)) {
-                Ok(listener) => claim.listeners.push(listener),
+            match bound(kind, SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), chosen)) {
+                Ok(socket) => claim.sockets.push(socket),
                 Err(ClaimError::Taken(_)) if tries > 0 => continue,
                 Err(error) if is_without_ipv6(&error) => {}
                 Err(error) => return Err(error),
@@ -88,24 +101,39 @@ impl Claim {
         self.port
     }
 
-    pub(super) fn listeners(&self) -> &[TcpListener] {
-        &self.listeners
+    /// TCP's or UDP's.
+    pub fn kind(&self) -> SocketKind {
+        self.kind
+    }
+
+    /// One for each family of addresses.
+    pub(super) fn sockets(&self) -> &[OwnedFd] {
+        &self.sockets
     }
 }
 
-fn listen_on(address: SocketAddr) -> Result<TcpListener, ClaimError> {
-    let attempt = || -> nix::Result<TcpListener> {
+fn bound(kind: SocketKind, address: SocketAddr) -> Result<OwnedFd, ClaimError> {
+    let attempt = || -> nix::Result<OwnedFd> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(family, SockType::Stream, flags, None)?;
-        // Or connections that have ended a moment ago would hold the port.
-        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        let socket = socket(family, kind.typ(), flags, None)?;
+        match (kind, family) {
+            // Or connections that have ended a moment ago would hold the port.
+            (SocketKind::Stream, _) => setsockopt(&socket, sockopt::ReuseAddr, &true),
+            // An answer has to come from the address that was asked.
+            (SocketKind::Datagram, AddressFamily::Inet) => {
+                setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)
+            }
+            (SocketKind::Datagram, _) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true),
+        }?;
         if address.is_ipv6() {
             setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
         }
         bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
-        listen(&socket, Backlog::new(BACKLOG)?)?;
-        Ok(socket.into())
+        if kind == SocketKind::Stream {
+            listen(&socket, Backlog::new(BACKLOG)?)?;
+        }
+        Ok(socket)
     };
     attempt().map_err(|errno| match errno {
         Errno::EADDRINUSE => ClaimError::Taken(address),
@@ -113,6 +141,12 @@ fn listen_on(address: SocketAddr) -> Result<TcpListener, ClaimError> {
         Errno::EADDRNOTAVAIL => ClaimError::NotHere(address),
         errno => ClaimError::Kernel { address, source: errno.into() },
     })
+}
+
+fn port_of(socket: &OwnedFd) -> nix::Result<u16> {
+    let name: SockaddrStorage = getsockname(socket.as_raw_fd())?;
+    let port = name.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::port);
+    port.or_else(|| Some(name.as_sockaddr_in6()?.port())).ok_or(Errno::EAFNOSUPPORT)
 }
 
 fn is_without_ipv6(error: &ClaimError) -> bool {
@@ -125,6 +159,8 @@ fn is_without_ipv6(error: &ClaimError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -135,7 +171,7 @@ mod tests {
             again.to_string(),
             format!(
                 "cannot publish 0.0.0.0:{}: port is already allocated \
-                 (choose another host port, or end what uses it: ss -ltnp)",
+                 (choose another host port, or end what uses it: ss -lntup)",
                 claim.port()
             )
         );
@@ -160,6 +196,13 @@ mod tests {
         let other = Claim::tcp(Some("127.0.0.2".parse().unwrap()), Some(one.port())).unwrap();
         assert_eq!((one.ip().to_string(), other.port()), ("127.0.0.1".to_owned(), one.port()));
         assert!(matches!(Claim::tcp(None, Some(one.port())), Err(ClaimError::Taken(_))));
+    }
+
+    #[test]
+    fn udp_and_tcp_can_share_a_number_and_two_of_udp_cannot() {
+        let one = Claim::tcp(None, None).unwrap();
+        let other = Claim::udp(None, Some(one.port())).unwrap();
+        assert!(matches!(Claim::udp(None, Some(other.port())), Err(ClaimError::Taken(_))));
     }
 
     #[test]

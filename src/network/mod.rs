@@ -5,9 +5,19 @@
 //! connects to the container's own address, and moves bytes both ways, in the caller's event loop: its one descriptor
 //! becomes readable when there is something to do, and [`Relay::turn`] does it.
 
+mod bridge;
 mod claim;
+mod datagram;
+mod etc;
 mod flow;
+mod link;
+mod masquerade;
+mod netlink;
+mod register;
 mod relay;
 
+pub use bridge::{Bridge, BridgeError, Port, clear_leftovers, leftovers, usual_address};
 pub use claim::{Claim, ClaimError};
+pub use etc::Etc;
+pub use masquerade::{WayOut, way_out};
 pub use relay::{Relay, RelayError};

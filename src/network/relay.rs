@@ -6,18 +6,21 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{SockaddrIn, connect};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use thiserror::Error;
 use tracing::{debug, warn};
 
 use super::claim::Claim;
+use super::datagram::{Heard, Talks};
 use super::flow::{Course, Flow, Interests, Pipes, reset};
-use crate::runtime::{Made, SocketMaker};
+use crate::runtime::{Made, SocketKind, SocketMaker, accept};
 
 /// Connects the host's ports to the container's, for as long as it lives.
 pub struct Relay {
@@ -25,13 +28,24 @@ pub struct Relay {
     published: Vec<(Claim, u16)>,
     maker: SocketMaker,
     accepting: Accepting,
-    /// Clients for whom a socket has been asked for, in that order, and the port that they want.
-    waiting: VecDeque<(TcpStream, u16)>,
+    /// For whom a socket has been asked for, in that order.
+    waiting: VecDeque<Waiting>,
     flows: BTreeMap<u64, (Flow, Interests)>,
     next_flow: u64,
+    talks: Talks,
+    /// Runs while there are talks, to forget the silent ones.
+    silence: TimerFd,
     pipes: Pipes,
     /// Given up when there is no descriptor left, to turn a client away instead of leaving it at the door for ever.
     spare: Option<File>,
+}
+
+/// Whoever gets the next socket.
+enum Waiting {
+    /// A client, and the port that it wants.
+    Client(TcpStream, u16),
+    /// Somebody who talks in datagrams, and the port that they are for.
+    Talk(u64, u16),
 }
 
 /// Why ports cannot be relayed.
@@ -41,6 +55,8 @@ pub struct RelayError(#[from] io::Error);
 
 /// How many clients may wait for a socket. More wait in the kernel.
 const WAITING: usize = 64;
+/// How many datagrams one turn takes in from one socket.
+const DATAGRAMS: usize = 64;
 /// How many events one turn takes in.
 const EVENTS: usize = 64;
 
@@ -54,9 +70,11 @@ enum Accepting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Maker,
-    /// The listener of a claim.
+    /// A socket of a claim.
     Listener(usize, usize),
     Flow(u64),
+    Talk(u64),
+    Silence,
 }
 
 impl Relay {
@@ -65,6 +83,9 @@ impl Relay {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         epoll.add(&maker, event(Source::Maker, EpollFlags::EPOLLIN)).map_err(io::Error::from)?;
         let spare = Some(File::open("/dev/null")?);
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        let silence = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(io::Error::from)?;
+        epoll.add(&silence, event(Source::Silence, EpollFlags::EPOLLIN)).map_err(io::Error::from)?;
         let mut relay = Self {
             epoll,
             published,
@@ -73,6 +94,8 @@ impl Relay {
             waiting: VecDeque::new(),
             flows: BTreeMap::new(),
             next_flow: 0,
+            talks: Talks::default(),
+            silence,
             pipes: Pipes::default(),
             spare,
         };
@@ -87,7 +110,7 @@ impl Relay {
 
     /// How many connections there are.
     pub fn connections(&self) -> usize {
-        self.flows.len() + self.waiting.len()
+        self.flows.len() + self.talks.count() + self.waiting.len()
     }
 
     /// Does what can be done, without waiting. If there is more, the descriptor stays readable.
@@ -97,8 +120,16 @@ impl Relay {
         for event in &events[..count] {
             match Source::of(event.data()) {
                 Source::Maker => self.take_sockets(),
-                Source::Listener(claim, listener) => self.accept(claim, listener),
+                Source::Listener(claim, nth) => {
+                    match self.published.get(claim).map(|(claim, _)| claim.kind()) {
+                        Some(SocketKind::Stream) => self.accept(claim, nth),
+                        Some(SocketKind::Datagram) => self.listen(claim, nth),
+                        None => {}
+                    }
+                }
                 Source::Flow(id) => self.go_on(id),
+                Source::Talk(id) => self.answer(id),
+                Source::Silence => self.forget_the_silent(),
             }
         }
         if self.accepting == Accepting::No
@@ -111,19 +142,18 @@ impl Relay {
 
     fn accept(&mut self, claim: usize, listener: usize) {
         let Some((claim, port)) = self.published.get(claim) else { return };
-        let (Some(listener), port) = (claim.listeners().get(listener), *port) else { return };
+        let (Some(listener), port) = (claim.sockets().get(listener), *port) else { return };
         while self.waiting.len() < WAITING {
-            match listener.accept() {
-                Ok((client, from)) => {
-                    let prepared = client.set_nonblocking(true).and_then(|()| client.set_nodelay(true));
-                    if prepared.is_err() || self.maker.ask().is_err() {
-                        debug!(%from, port, "turned away: no socket can be asked for");
+            match accept(listener.as_fd()).map(TcpStream::from) {
+                Ok(client) => {
+                    if client.set_nodelay(true).is_err() || self.maker.ask(SocketKind::Stream).is_err() {
+                        debug!(port, "turned away: no socket can be asked for");
                         reset(&client);
                         continue;
                     }
-                    self.waiting.push_back((client, port));
+                    self.waiting.push_back(Waiting::Client(client, port));
                 }
-                Err(error) if is_out_of_descriptors(&error) => {
+                Err(Errno::EMFILE | Errno::ENFILE) => {
                     warn!(port, "a client is turned away: there are too many open files (ulimit -n)");
                     return turn_away(listener, &mut self.spare);
                 }
@@ -134,25 +164,65 @@ impl Relay {
         self.stop_accepting();
     }
 
+    /// Takes in datagrams. From a new client none can be taken while too many wait for a socket.
+    fn listen(&mut self, claim: usize, nth: usize) {
+        let Some((published, port)) = self.published.get(claim) else { return };
+        let Some(socket) = published.sockets().get(nth) else { return };
+        for _ in 0..DATAGRAMS {
+            if self.waiting.len() >= WAITING {
+                return self.stop_accepting();
+            }
+            match self.talks.hear((claim, nth), socket.as_fd()) {
+                Heard::Nothing => break,
+                Heard::Passed => {}
+                Heard::New(id) if self.maker.ask(SocketKind::Datagram).is_ok() => {
+                    self.waiting.push_back(Waiting::Talk(id, *port));
+                }
+                Heard::New(id) => self.talks.forget(id),
+            }
+        }
+        if self.silence.get().is_ok_and(|timer| timer.is_none()) {
+            self.forget_the_silent();
+        }
+    }
+
+    fn answer(&mut self, id: u64) {
+        let Some((claim, nth)) = self.talks.listener(id) else { return };
+        let socket = self.published.get(claim).and_then(|(claim, _)| claim.sockets().get(nth));
+        if let Some(socket) = socket {
+            self.talks.answer(id, socket.as_fd(), DATAGRAMS);
+        }
+    }
+
+    fn forget_the_silent(&mut self) {
+        if let Some(rest) = self.talks.forget_the_silent() {
+            let rest = Expiration::OneShot(TimeSpec::from_duration(rest));
+            let _ = self.silence.set(rest, TimerSetTimeFlags::empty());
+        }
+    }
+
     fn take_sockets(&mut self) {
         loop {
             match self.maker.take() {
                 Made::Nothing => return,
-                Made::Socket(socket) => {
-                    if let Some((client, port)) = self.waiting.pop_front() {
-                        self.connect(client, socket, port);
-                    }
-                }
+                Made::Socket(socket) => match self.waiting.pop_front() {
+                    Some(Waiting::Client(client, port)) => self.connect(client, socket, port),
+                    Some(Waiting::Talk(id, port)) => self.begin_talk(id, socket, port),
+                    None => {}
+                },
                 Made::Failed(errno) => {
-                    if let Some((client, port)) = self.waiting.pop_front() {
-                        debug!(%errno, port, "turned away: no socket");
-                        reset(&client);
+                    debug!(%errno, "turned away: no socket");
+                    if let Some(waiting) = self.waiting.pop_front() {
+                        self.disappoint(waiting);
                     }
                 }
                 Made::Gone => {
                     warn!("published ports lead nowhere: the process that makes sockets has died");
                     let _ = self.epoll.delete(&self.maker);
-                    return self.waiting.drain(..).for_each(|(client, _)| reset(&client));
+                    while let Some(waiting) = self.waiting.pop_front() {
+                        self.disappoint(waiting);
+                    }
+                    return;
                 }
             }
         }
@@ -171,6 +241,24 @@ impl Relay {
         let none = Interests { client: EpollFlags::empty(), server: EpollFlags::empty() };
         self.flows.insert(id, (flow, none));
         self.go_on(id);
+    }
+
+    fn begin_talk(&mut self, id: u64, socket: OwnedFd, port: u16) {
+        let to = SocketAddrV4::new(self.address(), port);
+        let watched = match self.talks.connect(id, socket, to) {
+            Some(socket) => self.epoll.add(socket, event(Source::Talk(id), EpollFlags::EPOLLIN)).is_ok(),
+            None => return,
+        };
+        if !watched {
+            self.talks.forget(id);
+        }
+    }
+
+    fn disappoint(&mut self, waiting: Waiting) {
+        match waiting {
+            Waiting::Client(client, _) => reset(&client),
+            Waiting::Talk(id, _) => self.talks.forget(id),
+        }
     }
 
     fn address(&self) -> Ipv4Addr {
@@ -215,9 +303,9 @@ impl Relay {
         Ok(())
     }
 
-    fn listeners(&self) -> impl Iterator<Item = (Source, &TcpListener)> {
+    fn listeners(&self) -> impl Iterator<Item = (Source, &OwnedFd)> {
         self.published.iter().enumerate().flat_map(|(place, (claim, _))| {
-            let listeners = claim.listeners().iter().enumerate();
+            let listeners = claim.sockets().iter().enumerate();
             listeners.map(move |(nth, listener)| (Source::Listener(place, nth), listener))
         })
     }
@@ -234,17 +322,21 @@ impl Source {
     fn token(self) -> u64 {
         match self {
             Self::Maker => 0,
-            Self::Listener(claim, listener) => 1 | (listener as u64) << 2 | (claim as u64) << 4,
-            Self::Flow(id) => 2 | id << 2,
+            Self::Silence => 1,
+            Self::Listener(claim, listener) => 2 | (listener as u64) << 3 | (claim as u64) << 5,
+            Self::Flow(id) => 3 | id << 3,
+            Self::Talk(id) => 4 | id << 3,
         }
     }
 
     fn of(token: u64) -> Self {
         let number = |bits: u64| usize::try_from(bits).unwrap_or(usize::MAX);
-        match token & 3 {
+        match token & 7 {
             0 => Self::Maker,
-            1 => Self::Listener(number(token >> 4), number(token >> 2 & 3)),
-            _ => Self::Flow(token >> 2),
+            1 => Self::Silence,
+            2 => Self::Listener(number(token >> 5), number(token >> 3 & 3)),
+            3 => Self::Flow(token >> 3),
+            _ => Self::Talk(token >> 3),
         }
     }
 }
@@ -264,15 +356,11 @@ fn watch(epoll: &Epoll, socket: &TcpStream, id: u64, before: EpollFlags, now: Ep
     }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    [Errno::EMFILE, Errno::ENFILE].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
-}
-
 /// Takes one client with the descriptor that was kept for it, and lets it go again.
-fn turn_away(listener: &TcpListener, spare: &mut Option<File>) {
+fn turn_away(listener: &OwnedFd, spare: &mut Option<File>) {
     *spare = None;
-    if let Ok((client, _)) = listener.accept() {
-        reset(&client);
+    if let Ok(client) = accept(listener.as_fd()) {
+        reset(&client.into());
     }
     *spare = File::open("/dev/null").ok();
 }
@@ -283,7 +371,14 @@ mod tests {
 
     #[test]
     fn a_token_tells_whose_it_is() {
-        let sources = [Source::Maker, Source::Listener(0, 0), Source::Listener(70, 1), Source::Flow(1 << 40)];
+        let sources = [
+            Source::Maker,
+            Source::Silence,
+            Source::Listener(0, 0),
+            Source::Listener(70, 1),
+            Source::Flow(1 << 40),
+            Source::Talk(1 << 40),
+        ];
         for source in sources {
             assert_eq!(Source::of(source.token()), source);
         }

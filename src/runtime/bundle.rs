@@ -2,6 +2,7 @@
 
 use std::ffi::NulError;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -55,6 +56,8 @@ pub struct CreateOptions {
     pub cgroup: PathBuf,
     /// Standard input, output and error.
     pub stdio: Stdio,
+    /// An address for its loopback interface, for a container that has no other to be reached at.
+    pub address: Option<Ipv4Addr>,
     /// Descriptors that the container gets as 3, 4, and so on.
     pub preserve_fds: Vec<OwnedFd>,
     /// For tests: take this step and go no further.

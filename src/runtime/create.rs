@@ -56,6 +56,7 @@ pub fn create(bundle: &Bundle, cgroups: &Cgroups, options: CreateOptions) -> Res
     let surroundings = Surroundings {
         keeper_has_work: needs_mapping || cgroups.attaches_afterwards(&limits),
         unified_hierarchy: cgroups.has_unified_hierarchy(),
+        address: options.address,
     };
     let plan = Plan::of(bundle, surroundings)?;
     let (channel, far_end) = channel()?;

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
+use std::net::Ipv4Addr;
 
 use nix::sys::stat::Mode;
 use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Process, Spec};
@@ -56,6 +57,7 @@ pub(super) fn isolate(
     spec: &Spec,
     process: &Process,
     linux: &Linux,
+    address: Option<Ipv4Addr>,
 ) -> Result<(), BundleError> {
     draft.add(Step::Session, "itself", Action::BeginSession);
     draft.add(Step::Session, "its file mode mask", Action::SetFileModeMask(Mode::empty()));
@@ -73,6 +75,9 @@ pub(super) fn isolate(
     }
     if has_new(linux, LinuxNamespaceType::Network) {
         draft.add(Step::Loopback, "lo", Action::LoopbackUp);
+        if let Some(address) = address {
+            draft.add(Step::Loopback, address.to_string(), Action::AddAddress(address));
+        }
     }
     Ok(())
 }

@@ -61,6 +61,6 @@ pub use message::{ExecError, Progress};
 pub use probe::{Found, ProbeError, probe};
 pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
-pub use sockets::{Made, SocketMaker, SocketMakerError};
+pub use sockets::{Made, SocketKind, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
-pub use sys::{close_from, extended_attribute, receive, set_window_size, window_size};
+pub use sys::{accept, close_from, extended_attribute, receive, set_window_size, window_size};

@@ -103,13 +103,13 @@ impl Belongings {
     }
 
     /// Waits for a word of the keeper's. None comes from one that is gone.
-    pub(super) fn hear(&self) -> nix::Result<()> {
+    pub(super) fn hear(&self) -> nix::Result<u8> {
         let mut word = [0];
         loop {
             // Not recv(2), which a container's own filter may well forbid.
             match read(&self.channel, &mut word) {
                 Ok(0) => return Err(Errno::EPIPE),
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(word[0]),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             }
@@ -139,7 +139,7 @@ impl Action {
                 sys::reset_dispositions();
                 sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
             }
-            Self::AwaitKeeper => own.hear(),
+            Self::AwaitKeeper => own.hear().map(drop),
             Self::BeginSession => setsid().map(drop),
             Self::TakeTerminal => sys::take_terminal(),
             Self::SetFileModeMask(mask) => {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,8 @@ pub(super) struct Surroundings {
     pub(super) keeper_has_work: bool,
     /// Whether there is a unified hierarchy, which the container may look at.
     pub(super) unified_hierarchy: bool,
+    /// An address for its loopback interface.
+    pub(super) address: Option<Ipv4Addr>,
 }
 
 /// A plan in the making.
@@ -61,7 +64,7 @@ impl Plan {
         if around.keeper_has_work {
             draft.add(Step::AwaitKeeper, "its keeper", Action::AwaitKeeper);
         }
-        isolation::isolate(&mut draft, spec, process, linux)?;
+        isolation::isolate(&mut draft, spec, process, linux, around.address)?;
         root::make_private(&mut draft);
         let trees = mounts::prepare(&mut draft, spec, linux, around)?;
         root::change(&mut draft, &bundle.root, linux)?;

@@ -29,7 +29,7 @@ use super::plan::Draft;
 use super::steps::Step;
 use super::{ending, init, isolation, sys};
 
-/// Makes TCP sockets in a container's network. It works as long as this value lives, and the thread that made it.
+/// Makes sockets in a container's network. It works as long as this value lives, and the thread that made it.
 #[derive(Debug)]
 pub struct SocketMaker {
     address: Ipv4Addr,
@@ -42,12 +42,21 @@ pub struct SocketMaker {
 pub enum Made {
     /// Nothing that has not been taken already.
     Nothing,
-    /// A TCP socket over IPv4, which does not block and is closed by execve.
+    /// A socket over IPv4, which does not block and is closed by execve.
     Socket(OwnedFd),
     /// One of the sockets asked for cannot be had.
     Failed(Errno),
     /// Nothing any more: the maker has died.
     Gone,
+}
+
+/// What kind of socket is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketKind {
+    /// TCP's.
+    Stream,
+    /// UDP's.
+    Datagram,
 }
 
 /// Why there is no socket maker.
@@ -83,8 +92,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const LOOPBACK: u32 = 1;
 
 impl Container {
-    /// A maker of sockets in this container's network. Gives the container `address`, on its loopback interface: who connects
-    /// to that reaches what listens on all addresses, and not what listens on 127.0.0.1 alone.
+    /// A maker of sockets in this container's network, where the container has `address`: who connects to that reaches what
+    /// listens on all addresses, and not what listens on 127.0.0.1 alone.
     ///
     /// Returns when it is ready, which takes about as long as a fork.
     pub fn socket_maker(&self, address: Ipv4Addr) -> Result<SocketMaker, SocketMakerError> {
@@ -107,7 +116,6 @@ impl Container {
         draft.add(Step::Descriptors, "its descriptors", Action::PlaceDescriptors);
         draft.add(Step::ResetSignals, "itself", Action::ResetSignals);
         draft.add(Step::Session, "itself", Action::BeginSession);
-        draft.add(Step::Loopback, address.to_string(), Action::AddAddress(address));
         draft.add(Step::DeathSignalAgain, "itself", Action::DieWithParent);
         let operations = draft.operations();
 
@@ -122,16 +130,37 @@ impl Container {
     }
 }
 
+impl SocketKind {
+    fn word(self) -> u8 {
+        match self {
+            Self::Stream => b's',
+            Self::Datagram => b'd',
+        }
+    }
+
+    fn of(word: u8) -> Self {
+        if word == Self::Datagram.word() { Self::Datagram } else { Self::Stream }
+    }
+
+    /// What socket(2) calls it.
+    pub fn typ(self) -> SockType {
+        match self {
+            Self::Stream => SockType::Stream,
+            Self::Datagram => SockType::Datagram,
+        }
+    }
+}
+
 impl SocketMaker {
-    /// The address that the container has got.
+    /// The container's address.
     pub fn address(&self) -> Ipv4Addr {
         self.address
     }
 
     /// Asks for one more socket. What becomes of it is told by [`SocketMaker::take`], in the order of asking.
-    pub fn ask(&self) -> nix::Result<()> {
+    pub fn ask(&self, kind: SocketKind) -> nix::Result<()> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        send(self.channel.as_raw_fd(), b".", flags).map(drop)
+        send(self.channel.as_raw_fd(), &[kind.word()], flags).map(drop)
     }
 
     /// Takes the next socket that is ready, without waiting.
@@ -214,10 +243,13 @@ fn serve(operations: &[Operation], own: &mut Belongings) -> i32 {
         return status;
     }
     init::tell(own, Message::Parked);
-    while own.hear().is_ok() {
+    while let Ok(word) = own.hear() {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let made = socket(AddressFamily::Inet, SockType::Stream, flags, None).and_then(|socket| {
-            setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
+        let kind = SocketKind::of(word);
+        let made = socket(AddressFamily::Inet, kind.typ(), flags, None).and_then(|socket| {
+            if kind == SocketKind::Stream {
+                setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
+            }
             let word = Message::Made.encode();
             sys::send_with_descriptor(own.channel.as_fd(), word.as_flattened(), socket.as_fd())
         });

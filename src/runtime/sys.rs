@@ -16,7 +16,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockFlag, accept4, recvmsg};
 use nix::unistd::Pid;
 
 pub(super) const CLONE_PIDFD: u64 = 0x1000;
@@ -253,6 +253,12 @@ pub fn extended_attribute(path: &std::path::Path, name: &CStr) -> Option<Vec<u8>
     let length =
         unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
     usize::try_from(length).ok().and_then(|length| value.get(..length)).map(<[u8]>::to_vec)
+}
+
+/// Takes the next client of a listening socket, without waiting.
+pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    accept4(listener.as_raw_fd(), flags).map(own_descriptor)
 }
 
 /// Sets every disposition to its default. The C library would leave out the two signals that it keeps to itself, and one

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use terrarium::lab::image;
 use terrarium::model::Behavior;
-use terrarium::runtime::{Bundle, Root};
+use terrarium::runtime::{Bundle, CreateOptions, Root};
 
 use crate::stage::{SOON, Stage, eventually, while_writing_programs};
-use crate::street::{INSIDE, Street};
+use crate::street::{ADDRESS, INSIDE, Street};
 
 #[test]
 fn a_client_of_a_paused_server_waits_and_is_served_afterwards() {
@@ -33,7 +33,8 @@ fn a_client_of_a_paused_server_waits_and_is_served_afterwards() {
     let mut env = process.env().clone().unwrap();
     env.push(format!("TERRARIUM_BEHAVIOR={}", serde_json::to_string(&behavior).unwrap()));
     process.set_env(Some(env));
-    let mut actor = stage.create(&Bundle { spec, root: Root::Directory(lab) });
+    let options = CreateOptions { address: Some(ADDRESS), ..CreateOptions::default() };
+    let mut actor = stage.create_with(&Bundle { spec, root: Root::Directory(lab) }, options);
     actor.start();
     let mut street = Street::at(actor);
 

@@ -8,10 +8,10 @@ use std::thread;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 use terrarium::network::Claim;
-use terrarium::runtime::SocketMakerError;
+use terrarium::runtime::{SocketKind, SocketMakerError};
 
-use crate::stage::{Stage, eventually};
-use crate::street::{ADDRESS, Street, maker};
+use crate::stage::eventually;
+use crate::street::{ADDRESS, Street, maker, resident};
 
 fn text(stream: &mut TcpStream) -> String {
     let mut text = String::new();
@@ -186,7 +186,7 @@ fn at_rest_nothing_wakes_it_up() {
 #[test]
 fn a_relay_that_is_dropped_leaves_neither_a_port_nor_a_process() {
     let children = || std::fs::read_to_string("/proc/thread-self/children").unwrap();
-    let actor = Stage::new().play(&["sleep", "1000"]);
+    let actor = resident(&["sleep", "1000"]);
     let only_init = children();
     let mut street = Street::at(actor);
     assert_ne!(children(), only_init, "the maker is a process of ours");
@@ -201,12 +201,12 @@ fn a_relay_that_is_dropped_leaves_neither_a_port_nor_a_process() {
 
 #[test]
 fn a_maker_survives_the_container_and_keeps_nothing_of_it_alive() {
-    let mut actor = Stage::new().play(&["sleep", "1000"]);
+    let mut actor = resident(&["sleep", "1000"]);
     let maker = maker(&actor.container);
     actor.container.kill_all().unwrap();
     actor.end();
     let error = actor.container.socket_maker(ADDRESS).unwrap_err();
     assert!(matches!(error, SocketMakerError::Ended), "{error}");
     actor.container.delete().unwrap();
-    maker.ask().unwrap();
+    maker.ask(SocketKind::Stream).unwrap();
 }

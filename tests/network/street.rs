@@ -8,12 +8,12 @@ use std::thread::{self, JoinHandle};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{Backlog, SockaddrIn, bind, listen};
 use terrarium::network::{Claim, Relay};
-use terrarium::runtime::{Container, Made, SocketMaker};
+use terrarium::runtime::{Container, CreateOptions, Made, SocketKind, SocketMaker};
 
 use crate::stage::{Actor, SOON, Stage, readable, while_making_children};
 
 /// What containers have as their own address.
-pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 2);
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 80, 0, 2);
 /// Where the servers are, inside.
 pub(crate) const INSIDE: u16 = 8080;
 
@@ -27,7 +27,7 @@ pub(crate) struct Street {
 
 impl Street {
     pub(crate) fn new() -> Self {
-        Self::at(Stage::new().play(&["sleep", "1000"]))
+        Self::at(resident(&["sleep", "1000"]))
     }
 
     pub(crate) fn at(actor: Actor) -> Self {
@@ -83,12 +83,22 @@ impl Street {
     }
 }
 
+/// A container that has the address.
+pub(crate) fn resident(arguments: &[&str]) -> Actor {
+    let stage = Stage::new();
+    let bundle = stage.bundle(arguments);
+    let mut actor =
+        stage.create_with(&bundle, CreateOptions { address: Some(ADDRESS), ..CreateOptions::default() });
+    actor.start();
+    actor
+}
+
 pub(crate) fn maker(container: &Container) -> SocketMaker {
     while_making_children(|| container.socket_maker(ADDRESS)).unwrap()
 }
 
 fn socket_inside(maker: &SocketMaker) -> OwnedFd {
-    maker.ask().unwrap();
+    maker.ask(SocketKind::Stream).unwrap();
     readable(maker.as_fd());
     match maker.take() {
         Made::Socket(socket) => socket,

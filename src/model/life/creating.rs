@@ -5,7 +5,9 @@ use alloc::{vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
-use super::super::{Action, EventKind, Observation, Outcome, Reason, Refusal, Rule, State, Ticket};
+use super::super::{
+    Action, EventKind, NetworkMode, Observation, Outcome, Reason, Refusal, Rule, State, Ticket,
+};
 use super::{Created, Life};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,6 +45,11 @@ impl Creating {
         match seen {
             Observation::NameGranted => {
                 cx.moved(State::Absent, State::Creating, Rule::CreateClaim);
+                // Whose network it is to share has to run by then, which only matters at the start.
+                if let NetworkMode::Container(_) = cx.record.spec.network {
+                    self.created(cx);
+                    return Created::after_failed_start();
+                }
                 cx.prepare();
                 Life::Creating(Self { waits_for: WaitsFor::Process, ..self })
             }
@@ -57,9 +64,7 @@ impl Creating {
                 Life::Gone
             }
             Observation::Prepared => {
-                cx.moved(State::Creating, State::Created, Rule::CreateParked);
-                cx.emit(EventKind::Create);
-                cx.reply(self.asked, Outcome::Done);
+                self.created(cx);
                 Created::with_parked_init()
             }
             Observation::PrepareFailed(failure) => {
@@ -85,5 +90,11 @@ impl Creating {
             | Observation::Removed
             | Observation::RemoveFailed(_) => Life::Creating(self),
         }
+    }
+
+    fn created(self, cx: &mut Cx<'_>) {
+        cx.moved(State::Creating, State::Created, Rule::CreateParked);
+        cx.emit(EventKind::Create);
+        cx.reply(self.asked, Outcome::Done);
     }
 }

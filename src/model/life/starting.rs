@@ -60,10 +60,10 @@ impl Starting {
     /// Ports are claimed here and not at create: that is why a conflict shows so late.
     fn begin(cx: &mut Cx<'_>, asked: Vec<Ticket>, announce: Announce, from: State, init: Init) -> Life {
         let starting = Self { asked, announce, from, waits_for: WaitsFor::Ports(init) };
-        if cx.record.spec.publish.is_empty() {
+        let ports = cx.record.spec.published().to_vec();
+        if ports.is_empty() {
             return starting.go_on(cx, init);
         }
-        let ports = cx.record.spec.publish.clone();
         cx.act(Action::ClaimPorts(ports));
         Life::Starting(starting)
     }

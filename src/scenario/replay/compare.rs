@@ -220,12 +220,20 @@ fn compare_resources(name: &Name, predicted: &Resources, measured: &Resources) -
     ];
     let known =
         counts.into_iter().filter_map(|(what, foreseen, seen, slack)| Some((what, foreseen?, seen?, slack)));
-    known
-        .filter(|(_, foreseen, seen, slack)| foreseen.abs_diff(*seen) > *slack)
+    let differ = known.filter(|(_, foreseen, seen, slack)| foreseen.abs_diff(*seen) > *slack);
+    differ
         .map(|(what, foreseen, seen, _)| {
             differs(format!("{name}'s {what}"), foreseen.to_string(), seen.to_string())
         })
+        .chain(compare_addresses(name, predicted, measured))
         .collect()
+}
+
+/// Which address it is depends on what else this host has; whether there is one does not.
+fn compare_addresses(name: &Name, predicted: &Resources, measured: &Resources) -> Option<Divergence> {
+    let told = |resources: &Resources| resources.address.clone().unwrap_or_else(|| "none".into());
+    (predicted.address.is_some() != measured.address.is_some())
+        .then(|| differs(format!("{name}'s address"), told(predicted), told(measured)))
 }
 
 fn slack(memory: Option<u64>) -> u64 {

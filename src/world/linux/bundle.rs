@@ -1,13 +1,14 @@
 //! From what a scenario asks for to an OCI bundle.
 
-use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
+use nix::unistd::geteuid;
+use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxNamespaceType, LinuxPids, LinuxResources, Mount, Spec};
 use thiserror::Error;
 
-use super::premises::Place;
+use super::network::{Network, Surroundings, namespace_of};
 use super::rights::{self, RightsError};
 use super::user::{self, NoSuchUser};
 use super::volumes::{self, VolumeError};
-use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode, Protocol};
+use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode};
 use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
 /// A container that this version cannot bring to life on a kernel.
@@ -24,9 +25,8 @@ pub struct Unlivable {
 pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(), Unlivable> {
     let can = cgroups.can_limit();
     let lacks = |limit: Controller| !can.contains(&limit);
-    let udp = spec.publish.iter().any(|binding| binding.protocol == Protocol::Udp);
+    let user = !geteuid().is_root();
     let wishes = [
-        (udp, "a published UDP port"),
         (
             spec.memory.is_some() && lacks(Controller::Memory),
             "a `memory` limit, for which this host lends no cgroup",
@@ -39,7 +39,10 @@ pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(),
             spec.pids.is_some() && lacks(Controller::Pids),
             "a `pids` limit, for which this host lends no cgroup",
         ),
-        (!matches!(spec.network, NetworkMode::Bridge | NetworkMode::None), "somebody else's `network`"),
+        (
+            user && matches!(spec.network, NetworkMode::Container(_)),
+            "another container's `network`, which takes root",
+        ),
     ];
     match wishes.into_iter().find(|(wished, _)| *wished) {
         Some((_, what)) => Err(Unlivable { container: name.clone(), what }),
@@ -66,14 +69,16 @@ pub(super) const TERMINAL_KIND: &str = "TERM=xterm";
 
 /// The bundle of one run.
 pub(super) fn of(
-    place: &Place,
+    around: &Surroundings,
     name: &Name,
     spec: &ContainerSpec,
     run: u32,
     isolation: Isolation,
 ) -> Result<Bundle, WishError> {
+    let place = &around.place;
     let mut oci = default_spec(isolation);
-    oci.set_hostname(Some(spec.hostname.clone().unwrap_or_else(|| name.to_string())));
+    oci.set_hostname(Some(around.hostname.clone()));
+    share_network(&mut oci, around);
     if let Some(process) = oci.process_mut() {
         process.set_args(Some(arguments(spec)));
         let usual = process.env().clone().unwrap_or_default();
@@ -115,6 +120,32 @@ pub(super) fn of(
         durability: place.durability,
     };
     Ok(Bundle { spec: oci, root })
+}
+
+/// Takes the network that it is to have, and the files that tell of it.
+fn share_network(oci: &mut Spec, around: &Surroundings) {
+    if let Some(mounts) = oci.mounts_mut() {
+        mounts.extend(around.etc.mounts().map(|(source, target)| {
+            let mut mount = Mount::default();
+            mount.set_typ(Some("bind".into())).set_source(Some(source)).set_destination(target);
+            mount.set_options(Some(vec!["bind".into()]));
+            mount
+        }));
+    }
+    let (Some(linux), true) = (oci.linux_mut(), around.network != Network::New) else { return };
+    // They would be set in somebody else's network.
+    if let Some(settings) = linux.sysctl_mut() {
+        settings.retain(|key, _| !key.starts_with("net."));
+    }
+    let namespaces = linux.namespaces_mut().iter_mut().flatten();
+    for namespace in namespaces.filter(|namespace| namespace.typ() == LinuxNamespaceType::Network) {
+        if let Network::Of(pid) = around.network {
+            namespace.set_path(Some(namespace_of(pid)));
+        }
+    }
+    if let (Network::Host, Some(namespaces)) = (around.network, linux.namespaces_mut()) {
+        namespaces.retain(|namespace| namespace.typ() != LinuxNamespaceType::Network);
+    }
 }
 
 fn arguments(spec: &ContainerSpec) -> Vec<String> {

@@ -12,7 +12,7 @@ use oci_spec::runtime::User;
 use thiserror::Error;
 
 use super::bundle::{self, WishError};
-use super::premises::Place;
+use super::network::Surroundings;
 use super::user::{self, NoSuchUser};
 use crate::model::{ContainerSpec, LAB_IMAGE, Name, Resources};
 use crate::runtime::{
@@ -58,7 +58,7 @@ pub(super) enum CellError {
 impl Cell {
     /// Makes a container up to its parked process, which reports later.
     pub(super) fn make(
-        place: &Place,
+        around: &Surroundings,
         stdio: Stdio,
         name: &Name,
         spec: &ContainerSpec,
@@ -73,13 +73,14 @@ impl Cell {
         } else {
             (None, Vec::new())
         };
-        let options = CreateOptions { cgroup: place.cgroup.clone(), stdio, preserve_fds, stall: stall() };
-        let bundle = bundle::of(place, name, spec, run, isolation)?;
+        let (cgroup, address) = (around.place.cgroup.clone(), around.address);
+        let options = CreateOptions { cgroup, stdio, address, preserve_fds, stall: stall() };
+        let bundle = bundle::of(around, name, spec, run, isolation)?;
         let container = runtime::create(&bundle, cgroups, options)?;
         Ok(Self {
             container,
             spec: spec.clone(),
-            layers: place.layers(),
+            layers: around.place.layers(),
             ready,
             oom_kills: 0,
             freezing_until: None,

@@ -56,6 +56,8 @@ pub enum HouseError {
 
 /// Begins the name of each run's directory and cgroup.
 const RUN: &str = "terrarium-replay-";
+/// Where a run keeps account of its bridge.
+const NETWORK: &str = "network";
 
 /// Where volumes with a name lie. They go with the run.
 const VOLUMES: &str = "volumes";
@@ -191,6 +193,14 @@ impl Premises for House {
     fn layer_bytes(&mut self, id: Id) -> Option<u64> {
         let upper = self.directory(id).join("upper");
         if upper.exists() { bytes_in(&upper).ok() } else { Some(0) }
+    }
+
+    fn network(&self) -> PathBuf {
+        self.path.join(NETWORK)
+    }
+
+    fn etc(&self, name: &Name) -> Option<PathBuf> {
+        self.names.get(name).map(|id| self.directory(*id).join("etc"))
     }
 
     fn close(&mut self, cgroups: &Cgroups) -> Vec<String> {
@@ -348,7 +358,7 @@ fn look_around(house: &Path, cgroups: &[PathBuf]) -> Vec<String> {
     });
     let files = fs::read_dir(house).into_iter().flatten().filter_map(Result::ok).filter_map(|entry| {
         let name = entry.file_name();
-        let known = name == "lock" || name == "lab" || name == VOLUMES;
+        let known = name == "lock" || name == "lab" || [VOLUMES, NETWORK].iter().any(|own| name == *own);
         (!known).then(|| format!("directory {}", entry.path().display()))
     });
     let cgroups = cgroups.iter().map(|path| format!("cgroup {}", path.display()));

@@ -8,6 +8,7 @@ mod bundle;
 mod cell;
 mod guest;
 mod house;
+mod network;
 mod ports;
 pub mod premises;
 mod request;
@@ -29,6 +30,7 @@ use tracing::{debug, warn};
 use self::cell::{Cell, CellError};
 use self::guest::{Guest, Guests};
 use self::house::{House, HouseError};
+use self::network::Networks;
 use self::ports::Ports;
 use self::premises::{Claimed, Premises};
 use self::request::Clients;
@@ -41,6 +43,7 @@ use crate::model::{
     Action, ContainerSpec, Ending, Failure, Freezer, HostFacts, Id, Limits, Name, Observation, Oom,
     Resources, Signal, Within,
 };
+use crate::network::{self as net, Etc};
 use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio};
 
 pub use self::bundle::{Unlivable, check};
@@ -62,6 +65,7 @@ pub struct Linux {
     timers: Timers,
     clients: Clients,
     ports: Ports,
+    networks: Networks,
     seen: VecDeque<(Id, Observation)>,
     // Before the cells: a container's end waits for everybody inside.
     guests: Guests,
@@ -127,9 +131,14 @@ impl Linux {
             bundle::check(name, spec, &cgroups)?;
         }
         let house = House::open(root, &cgroups, images)?;
+        if isolation() == Isolation::Root
+            && let Err(error) = net::clear_leftovers()
+        {
+            warn!(%error, "something of the network of a killed run is left");
+        }
         let found = runtime::probe(isolation(), house.path(), house.probe_cgroup())?;
         crate::lab::image::assemble(&house.image()?)?;
-        let (namespaces, mounts) = (found.namespaces as u64, found.mounts as u64);
+        let (namespaces, mounts) = (found.namespaces as u64, (found.mounts + Etc::NAMES.len()) as u64);
         let facts = HostFacts { freezer: freezer_of(&cgroups), namespaces, mounts };
         Ok(Self::on(Box::new(house), cgroups, facts)?)
     }
@@ -147,6 +156,7 @@ impl Linux {
             timers: Timers::default(),
             clients,
             ports: Ports::default(),
+            networks: Networks::default(),
             seen: VecDeque::new(),
             guests: Guests::new(),
             cells: BTreeMap::new(),
@@ -183,7 +193,11 @@ impl Linux {
             Ok(stdio) => stdio,
             Err(error) => return self.see(id, Observation::PrepareFailed(failure(None, &error))),
         };
-        match Cell::make(&place, stdio, name, spec, run, self.isolation, &self.cgroups) {
+        let around = match self.find_network(id, name, spec, place) {
+            Ok(around) => around,
+            Err(error) => return self.see(id, Observation::PrepareFailed(failure(None, &error))),
+        };
+        match Cell::make(&around, stdio, name, spec, run, self.isolation, &self.cgroups) {
             Ok(cell) => {
                 self.watch.add(id, Source::Death, cell.container().pidfd());
                 if let Some(events) = cell.container().oom_event_fd() {
@@ -217,6 +231,9 @@ impl Linux {
     }
 
     fn execute(&mut self, id: Id) {
+        if let Err(error) = self.join_network(id) {
+            return self.see(id, Observation::ExecuteFailed(failure(None, &error)));
+        }
         if let Err(error) = self.open_ports(id) {
             return self.see(id, Observation::ExecuteFailed(failure(None, &error)));
         }
@@ -291,6 +308,7 @@ impl Linux {
 
     fn discard(&mut self, id: Id) {
         self.close_ports(id);
+        self.leave_network(id);
         if let Some(cell) = self.cells.remove(&id) {
             let _ = cell.container().kill_all();
             self.see_all_out(id);
@@ -309,6 +327,7 @@ impl Linux {
     }
 
     fn remove(&mut self, id: Id) {
+        self.networks.forget(id);
         self.timers.forget(id);
         let removed = self.premises.remove(id);
         self.see(
@@ -452,7 +471,10 @@ impl World for Linux {
                     Claimed::Denied
                 });
                 let seen = match claimed {
-                    Claimed::Granted => Observation::NameGranted,
+                    Claimed::Granted => {
+                        self.is_named(id, name);
+                        Observation::NameGranted
+                    }
                     Claimed::Denied => Observation::NameDenied,
                 };
                 self.see(id, seen);
@@ -526,7 +548,12 @@ impl World for Linux {
     fn resources(&mut self, id: Id) -> Resources {
         let layer_bytes = self.premises.layer_bytes(id);
         match self.cells.get(&id) {
-            Some(cell) => Resources { layer_bytes, ports: self.ports.shown(id), ..cell.resources() },
+            Some(cell) => Resources {
+                layer_bytes,
+                ports: self.ports.shown(id),
+                address: self.networks.address(id).map(|address| address.to_string()),
+                ..cell.resources()
+            },
             None => Resources { layer_bytes, ..Resources::zero() },
         }
     }
@@ -537,7 +564,9 @@ impl World for Linux {
 
     fn left_behind(&mut self) -> Vec<String> {
         self.discard_all();
-        self.premises.close(&self.cgroups)
+        let mut left = self.networks.close();
+        left.extend(self.premises.close(&self.cgroups));
+        left
     }
 }
 

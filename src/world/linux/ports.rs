@@ -1,7 +1,6 @@
 //! Published ports: claimed by listening on them, relayed into the container, given back when its process is gone.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use thiserror::Error;
@@ -10,7 +9,7 @@ use super::watch::Source;
 use super::{Linux, failure};
 use crate::model::{HeldPort, Id, Observation, PortBinding, Protocol};
 use crate::network::{Claim, ClaimError, Relay, RelayError};
-use crate::runtime::SocketMakerError;
+use crate::runtime::{SocketKind, SocketMakerError};
 
 /// The ports of all containers.
 #[derive(Default)]
@@ -29,13 +28,12 @@ pub(super) enum PortError {
     Relay(#[from] RelayError),
 }
 
-/// The first address that a container gets inside; the others follow.
-const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 2);
-
 impl Linux {
     /// All of them, or none.
     pub(super) fn claim_ports(&mut self, id: Id, wanted: &[PortBinding]) {
-        let claim = |binding: &PortBinding| Ok((Claim::tcp(binding.ip, binding.host)?, binding.container));
+        let claim = |binding: &PortBinding| {
+            Ok((Claim::of(kind_of(binding.protocol), binding.ip, binding.host)?, binding.container))
+        };
         let claims: Result<Vec<(Claim, u16)>, ClaimError> = wanted.iter().map(claim).collect();
         match claims {
             Ok(claims) => {
@@ -52,7 +50,7 @@ impl Linux {
         let (Some(claims), Some(cell)) = (self.ports.claimed.remove(&id), self.cells.get(&id)) else {
             return Ok(());
         };
-        let address = Ipv4Addr::from_bits(FIRST_ADDRESS.to_bits() + id.0);
+        let Some(address) = self.networks.address(id) else { return Ok(()) };
         let relay = Relay::open(cell.container().socket_maker(address)?, claims)?;
         self.watch.add(id, Source::Relay, relay.as_fd());
         self.ports.relays.insert(id, relay);
@@ -81,6 +79,17 @@ impl Ports {
     }
 }
 
+fn kind_of(protocol: Protocol) -> SocketKind {
+    match protocol {
+        Protocol::Tcp => SocketKind::Stream,
+        Protocol::Udp => SocketKind::Datagram,
+    }
+}
+
 fn held(claim: &Claim, inside: u16) -> HeldPort {
-    HeldPort { ip: claim.ip(), host: claim.port(), container: inside, protocol: Protocol::Tcp }
+    let protocol = match claim.kind() {
+        SocketKind::Stream => Protocol::Tcp,
+        SocketKind::Datagram => Protocol::Udp,
+    };
+    HeldPort { ip: claim.ip(), host: claim.port(), container: inside, protocol }
 }

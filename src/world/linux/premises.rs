@@ -39,6 +39,12 @@ pub trait Premises {
     /// Bytes in the files of a container's writable layer, if they can be counted.
     fn layer_bytes(&mut self, id: Id) -> Option<u64>;
 
+    /// The directory by which those know each other whose containers share a network.
+    fn network(&self) -> PathBuf;
+
+    /// The directory `etc`, beside the writable layer, of whoever has a name.
+    fn etc(&self, name: &Name) -> Option<PathBuf>;
+
     /// Moves out, and looks at the host for anything that is still there.
     fn close(&mut self, cgroups: &Cgroups) -> Vec<String>;
 }

@@ -8,6 +8,7 @@ mod process;
 mod schedule;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use self::ports::Ports;
@@ -16,8 +17,9 @@ use self::schedule::{Key, Schedule, Turn};
 use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 use crate::lab;
 use crate::model::{
-    Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, Failure, HeldPort, HostFacts, Id,
-    LAB_IMAGE, Name, Observation, Oom, PortBinding, Protocol, Resources, Signal, Timer, Within,
+    Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, FIRST_ADDRESS, Failure, HeldPort,
+    HostFacts, Id, LAB_IMAGE, Name, NetworkMode, Observation, Oom, PortBinding, Protocol, Resources, Signal,
+    Timer, Within,
 };
 
 /// A simulated host.
@@ -86,6 +88,8 @@ struct Simulation {
     execs: BTreeMap<ExecId, Process>,
     timers: BTreeMap<Timer, Key>,
     ports: Vec<HeldPort>,
+    /// While it runs.
+    address: Option<Ipv4Addr>,
     output: String,
 }
 
@@ -137,6 +141,7 @@ impl Simulated {
             execs: BTreeMap::new(),
             timers: BTreeMap::new(),
             ports: Vec::new(),
+            address: None,
             output: String::new(),
         });
         if *container.spec != *spec {
@@ -145,11 +150,18 @@ impl Simulated {
         container.name = name.clone();
         container.run = run;
         container.phase = Phase::Parked;
-        self.see(id, Observation::Prepared);
+        let seen = match &spec.network {
+            NetworkMode::Container(other) if !self.runs(other) => {
+                Observation::PrepareFailed(cannot_join(other))
+            }
+            _ => Observation::Prepared,
+        };
+        self.see(id, seen);
     }
 
     /// A parked process that somebody has killed executes nothing; its end has been told.
     fn execute(&mut self, id: Id) {
+        let address = self.free_address();
         let Some(container) = self.containers.get_mut(&id) else { return };
         let Phase::Parked = container.phase else { return };
         match program(&container.spec, container.run) {
@@ -157,6 +169,7 @@ impl Simulated {
                 let (process, agenda) = Process::begin(behavior, &container.spec, self.now);
                 container.output.push_str(&process.output());
                 container.phase = Phase::Lives(Box::new(process));
+                container.address = (container.spec.network == NetworkMode::Bridge).then_some(address);
                 self.see(id, Observation::Executed);
                 self.with_process(id, |_, _| agenda);
             }
@@ -165,6 +178,24 @@ impl Simulated {
                 self.see(id, Observation::ExecuteFailed(failure));
             }
         }
+    }
+
+    /// The lowest that nobody has, as Docker does it.
+    fn free_address(&self) -> Ipv4Addr {
+        let taken: Vec<Ipv4Addr> =
+            self.containers.values().filter_map(|container| container.address).collect();
+        let mut all = (0..).map(|nth| Ipv4Addr::from_bits(FIRST_ADDRESS.to_bits() + nth));
+        all.find(|address| !taken.contains(address)).expect("there are more addresses than containers")
+    }
+
+    fn runs(&self, name: &Name) -> bool {
+        let owner = self.names.get(name).and_then(|id| self.containers.get(id));
+        owner.is_some_and(|other| matches!(other.phase, Phase::Lives(_)))
+    }
+
+    /// Who lives in the host's network has one namespace less of its own.
+    fn namespaces(&self, spec: &ContainerSpec) -> u64 {
+        self.facts.namespaces - u64::from(spec.network == NetworkMode::Host)
     }
 
     fn plan(&mut self, id: Id, run: u32, agenda: Vec<(Duration, Deed)>) {
@@ -397,6 +428,7 @@ impl World for Simulated {
                     container.phase = Phase::Ended;
                     container.execs.clear();
                     container.ports.clear();
+                    container.address = None;
                 }
             }
             Action::Remove => self.remove(id),
@@ -430,6 +462,7 @@ impl World for Simulated {
             container.execs.clear();
             container.timers.clear();
             container.ports.clear();
+            container.address = None;
         }
         Staged::Yes
     }
@@ -463,7 +496,7 @@ impl World for Simulated {
                 processes: Some(1),
                 ports,
                 memory_bytes: Some(lab::PARKED_MEMORY),
-                namespaces: Some(self.facts.namespaces),
+                namespaces: Some(self.namespaces(&container.spec)),
                 mounts: Some(self.facts.mounts + container.own_mounts()),
                 ..Resources::zero()
             },
@@ -474,9 +507,10 @@ impl World for Simulated {
                     processes: Some(process.count() + container.execs.len() as u64),
                     cpu_seconds: Some(cpu.as_secs_f64()),
                     memory_bytes: Some(all().map(Process::memory).sum()),
-                    namespaces: Some(self.facts.namespaces),
+                    namespaces: Some(self.namespaces(&container.spec)),
                     mounts: Some(self.facts.mounts + container.own_mounts()),
                     ports,
+                    address: container.address.map(|address| address.to_string()),
                     ..Resources::zero()
                 }
             }
@@ -510,6 +544,13 @@ fn program(spec: &ContainerSpec, run: u32) -> Result<Behavior, Failure> {
 /// What a start leaves whose command does not exist, and what `docker exec` says of one.
 const START_NOT_FOUND: i32 = 127;
 const EXEC_NOT_FOUND: i32 = 126;
+
+fn cannot_join(name: &Name) -> Failure {
+    let message = format!(
+        "cannot join network of a non running container: {name} (start it first: terrarium start {name})"
+    );
+    Failure { code: None, message }
+}
 
 fn not_found(command: &str, code: i32) -> Failure {
     let message = format!(

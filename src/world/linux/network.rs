@@ -1,0 +1,218 @@
+//! Which network each container lives in, what it is called there, and what it knows of the others.
+//!
+//! As Docker does it, a container has an address while it runs, and not while it is only created.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::Linux;
+use super::premises::Place;
+use crate::model::{ContainerSpec, Id, Name, NetworkMode};
+use crate::network::{Bridge, BridgeError, Etc, Port, usual_address};
+use crate::runtime::Isolation;
+
+/// The networks of all containers.
+#[derive(Default)]
+pub(super) struct Networks {
+    /// What they share, from the first that wants it on.
+    bridge: Option<Bridge>,
+    joined: BTreeMap<Id, Joined>,
+    names: BTreeMap<Id, Name>,
+}
+
+/// What a container is made with.
+pub(super) struct Surroundings {
+    pub(super) place: Place,
+    pub(super) network: Network,
+    pub(super) hostname: String,
+    pub(super) etc: Etc,
+    /// An address for its loopback interface.
+    pub(super) address: Option<Ipv4Addr>,
+}
+
+/// The network namespace that a container gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    New,
+    Host,
+    /// That of this process.
+    Of(i32),
+}
+
+/// A container's network.
+struct Joined {
+    etc: Etc,
+    hostname: String,
+    link: Link,
+    stage: Stage,
+}
+
+/// How a container is linked to others.
+enum Link {
+    /// Not at all, or by the host's own links.
+    None,
+    /// As whoever it shares a network with.
+    Shared,
+    /// It has an address, and nobody to reach it at that but the host's relay.
+    Alone(Ipv4Addr),
+    /// By the bridge, once it runs.
+    Bridge(Option<Port>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Created,
+    Running,
+}
+
+/// Why a container has no network.
+#[derive(Debug, Error)]
+pub(super) enum NetworkError {
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
+    #[error("cannot join network of a non running container: {0} (start it first: terrarium start {0})")]
+    NotRunning(Name),
+    #[error("cannot write its files in {path}: {source} (is the disk full?)")]
+    Files { path: PathBuf, source: io::Error },
+}
+
+impl Linux {
+    /// Finds its network, and writes the files that tell of it.
+    pub(super) fn find_network(
+        &mut self,
+        id: Id,
+        name: &Name,
+        spec: &ContainerSpec,
+        place: Place,
+    ) -> Result<Surroundings, NetworkError> {
+        let directory = place.upper.with_file_name("etc");
+        let files = |source| NetworkError::Files { path: directory.clone(), source };
+        let hostname = spec.hostname.clone();
+        let own_name = || hostname.clone().unwrap_or_else(|| name.to_string());
+        let (network, hostname, etc, link) = match &spec.network {
+            NetworkMode::Bridge => {
+                let link = match self.isolation {
+                    Isolation::Root => Link::Bridge(None),
+                    Isolation::Rootless => Link::Alone(self.networks.free_address(id)),
+                };
+                let hostname = own_name();
+                let etc = Etc::write(directory.clone(), &hostname, link.address()).map_err(files)?;
+                (Network::New, hostname, etc, link)
+            }
+            NetworkMode::None => {
+                let hostname = own_name();
+                let etc = Etc::write(directory.clone(), &hostname, None).map_err(files)?;
+                (Network::New, hostname, etc, Link::None)
+            }
+            NetworkMode::Host => {
+                let hostname = hostname.unwrap_or_else(host_name);
+                let etc = Etc::copy(directory.clone(), &hostname).map_err(files)?;
+                (Network::Host, hostname, etc, Link::None)
+            }
+            NetworkMode::Container(other) => {
+                let theirs = self.premises.etc(other).map(Etc::at);
+                let found = theirs.and_then(|etc| Some((etc.process()?, etc.hostname().ok()?, etc)));
+                let (pid, hostname, etc) = found.ok_or_else(|| NetworkError::NotRunning(other.clone()))?;
+                (Network::Of(pid), hostname, etc, Link::Shared)
+            }
+        };
+        let address = if let Link::Alone(address) = &link { Some(*address) } else { None };
+        let joined = Joined { etc: etc.clone(), hostname: hostname.clone(), link, stage: Stage::Created };
+        self.networks.joined.insert(id, joined);
+        self.networks.names.insert(id, name.clone());
+        Ok(Surroundings { place, network, hostname, etc, address })
+    }
+
+    /// Connects it with the others, just before its program begins.
+    pub(super) fn join_network(&mut self, id: Id) -> Result<(), NetworkError> {
+        let Some(pid) = self.pid(id) else { return Ok(()) };
+        let name = self.networks.names.get(&id).map_or("", Name::as_str).to_owned();
+        let Some(joined) = self.networks.joined.get_mut(&id) else { return Ok(()) };
+        if let Link::Bridge(port @ None) = &mut joined.link {
+            let bridge = match &mut self.networks.bridge {
+                Some(bridge) => bridge,
+                none => none.insert(Bridge::open(&self.premises.network())?),
+            };
+            *port = Some(bridge.attach(pid, &joined.etc, &name, &joined.hostname)?);
+        }
+        // Who shares a network has that one's files, too.
+        if !matches!(joined.link, Link::Shared) {
+            let path = joined.etc.hosts();
+            joined.etc.note_process(pid).map_err(|source| NetworkError::Files { path, source })?;
+        }
+        joined.stage = Stage::Running;
+        Ok(())
+    }
+
+    pub(super) fn leave_network(&mut self, id: Id) {
+        let joined = self.networks.joined.remove(&id);
+        if let (Some(Joined { link: Link::Bridge(Some(port)), .. }), Some(bridge)) =
+            (joined, &mut self.networks.bridge)
+        {
+            bridge.detach(&port);
+        }
+    }
+
+    /// A name has been granted to it: its first, or a new one.
+    pub(super) fn is_named(&mut self, id: Id, name: &Name) {
+        let Networks { bridge, joined, names } = &mut self.networks;
+        if names.get_mut(&id).is_none() {
+            return;
+        }
+        names.insert(id, name.clone());
+        if let (Some(Joined { link: Link::Bridge(Some(port)), hostname, .. }), Some(bridge)) =
+            (joined.get(&id), bridge)
+        {
+            bridge.rename(port, name.as_str(), hostname);
+        }
+    }
+}
+
+impl Networks {
+    /// Its address, while it runs.
+    pub(super) fn address(&self, id: Id) -> Option<Ipv4Addr> {
+        let joined = self.joined.get(&id).filter(|joined| joined.stage == Stage::Running)?;
+        joined.link.address()
+    }
+
+    pub(super) fn forget(&mut self, id: Id) {
+        self.names.remove(&id);
+    }
+
+    /// Gives up what they share, and says what is still there of it.
+    pub(super) fn close(&mut self) -> Vec<String> {
+        self.bridge.take().map(Bridge::close).unwrap_or_default()
+    }
+
+    /// The lowest that no other has.
+    fn free_address(&self, id: Id) -> Ipv4Addr {
+        let others = self.joined.iter().filter(|(other, _)| **other != id);
+        let taken: Vec<Ipv4Addr> = others.filter_map(|(_, joined)| joined.link.address()).collect();
+        let mut all = (0..).map(usual_address);
+        all.find(|address| !taken.contains(address)).expect("there are more addresses than containers")
+    }
+}
+
+impl Link {
+    fn address(&self) -> Option<Ipv4Addr> {
+        match self {
+            Self::None | Self::Shared => None,
+            Self::Alone(address) => Some(*address),
+            Self::Bridge(port) => port.as_ref().map(Port::address),
+        }
+    }
+}
+
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// The file that says which network namespace a process is in.
+pub(super) fn namespace_of(pid: i32) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join("ns/net")
+}
