@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::super::image::pull::fetch;
 use super::super::{BAD, Globals, WRONG_WORDS, complain, written};
 use super::estate;
 use super::wishes::{Wishes, WrongWish};
+use crate::image::Reference;
+use crate::image::resolve::exposed;
 use crate::image::store::StoreError;
 use crate::keeper::control::Answer;
 use crate::keeper::{Call, CallError, ContainerId, Estate, free_name, settle_owner};
@@ -58,6 +61,8 @@ pub(super) enum CreateError {
     Refused(String),
     #[error(transparent)]
     Failed(#[from] Failure),
+    #[error("no such image: {image} (and it cannot be fetched: {why})")]
+    NotHere { image: String, why: anyhow::Error },
 }
 
 /// Docker's time between two health checks, and for one.
@@ -80,6 +85,27 @@ fn with_defaults(mut spec: ContainerSpec) -> ContainerSpec {
     spec
 }
 
+/// With what its image says; an image that is not here is fetched.
+fn resolved(estate: &Estate, wishes: &Wishes, spec: &ContainerSpec) -> Result<ContainerSpec, CreateError> {
+    let store = estate.store();
+    let mut resolved = match store.resolve(spec) {
+        Err(StoreError::NoSuchImage(_)) => {
+            let reference = spec.image.parse::<Reference>().map_err(StoreError::from)?.or_latest();
+            complain(&format_args!("no such image here: {}; pulling it", reference.familiar()));
+            fetch(&reference, &store, false)
+                .map_err(|why| CreateError::NotHere { image: reference.familiar(), why })?;
+            store.resolve(spec)?
+        }
+        result => result?,
+    };
+    if wishes.publish_all
+        && let Some(id) = &resolved.image_id
+    {
+        resolved.publish.extend(exposed(&store.find(id)?.config.config));
+    }
+    Ok(resolved)
+}
+
 /// How often another name is drawn, if somebody is faster each time.
 const DRAWS: usize = 10;
 
@@ -89,7 +115,7 @@ pub(super) fn create(
     wishes: &Wishes,
     spec: &ContainerSpec,
 ) -> Result<(ContainerId, Call), CreateError> {
-    let spec = &with_defaults(estate.store().resolve(spec)?);
+    let spec = &with_defaults(resolved(estate, wishes, spec)?);
     if spec.image == LAB_IMAGE {
         // Unpacked here, so that the keeper stays small.
         estate.lab().map_err(CallError::from)?;

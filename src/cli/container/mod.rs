@@ -1,6 +1,7 @@
 //! Verbs that change a container's life: each a small file, with Docker's flags.
 
 mod attach;
+mod commit;
 mod create;
 mod each;
 mod exec;
@@ -44,6 +45,7 @@ pub(super) enum ContainerVerb {
     Rename(rename::Rename),
     Update(update::Update),
     Prune(prune::Prune),
+    Commit(commit::Commit),
 }
 
 impl ContainerVerb {
@@ -64,6 +66,7 @@ impl ContainerVerb {
             Self::Rename(rename) => rename.perform(globals),
             Self::Update(update) => update.perform(globals),
             Self::Prune(prune) => prune.perform(globals),
+            Self::Commit(commit) => commit.perform(globals),
         }
     }
 }

@@ -116,6 +116,10 @@ pub(super) struct Wishes {
     )]
     publish: Vec<Published>,
 
+    /// All ports that its image exposes, at any free ports of the host
+    #[arg(short = 'P', long, help_heading = NETWORK)]
+    pub(super) publish_all: bool,
+
     /// Its host name [default: its name]
     #[arg(short = 'h', long, value_name = "NAME", help_heading = NETWORK)]
     hostname: Option<String>,

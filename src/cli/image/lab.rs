@@ -12,7 +12,7 @@ use crate::lab;
 use crate::model::LAB_IMAGE;
 
 /// Makes it from the running program, and keeps it under its name.
-pub(super) fn keep(store: &Store) -> anyhow::Result<()> {
+pub(in crate::cli) fn keep(store: &Store) -> anyhow::Result<()> {
     let _adding = store.add()?;
     let scratch = Scratch(store.new_place());
     fs::create_dir(&scratch.0)?;

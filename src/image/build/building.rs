@@ -12,12 +12,10 @@ use super::running::{self, Command, Place};
 use super::stage::Stage;
 use super::{Begun, Build, BuildError, Built, Done, Kind, Watcher};
 use crate::image::accounts::account;
-use crate::image::digest::Digest;
 use crate::image::dockerfile::{
     self, Copy, DockerfileError, Heredoc, Instruction, Program, Source, Step, expand, expand_text,
 };
 use crate::image::layer::{Found, LayerError, Merged, pack_differences};
-use crate::image::manifest::{CONFIG, Descriptor, MANIFEST, Manifest};
 use crate::image::platform::Platform;
 use crate::image::reference::Reference;
 use crate::image::store::{Adding, Image, StoreError};
@@ -97,8 +95,9 @@ impl<'a> Building<'a> {
             let stage = if needed.contains(&index) { Some(self.section(&sections, section)?) } else { None };
             self.stages.push(stage);
         }
-        let stage = self.stages[target].take().expect("the target is needed");
-        let id = self.keep(stage)?;
+        let mut stage = self.stages[target].take().expect("the target is needed");
+        stage.label(self.build.labels);
+        let id = stage.keep(self.build.store, self.build.tags)?;
         let given = self.build.args.keys().filter(|name| !ALWAYS_THERE.contains(&name.as_str()));
         let unused = given.filter(|name| !self.declared.contains(*name)).cloned().collect();
         Ok(Built { id, unused })
@@ -420,32 +419,6 @@ impl<'a> Building<'a> {
             Merged::new(self.build.store.lower(&image, &self.adding)?)
         };
         Ok(Origin { files, ignore: Ignore::default(), name: from.into(), owners: Owners::Kept })
-    }
-
-    /// The stage becomes an image with its names.
-    fn keep(&self, mut stage: Stage) -> Result<Digest, BuildError> {
-        let store = self.build.store;
-        if !self.build.labels.is_empty() {
-            stage.unchanged = None;
-            stage.config.config.labels.extend(self.build.labels.clone());
-        }
-        let descriptor = if let Some(descriptor) = stage.unchanged {
-            Descriptor { annotations: BTreeMap::new(), ..descriptor }
-        } else {
-            let config = serde_json::to_vec(&stage.config).expect("a configuration has only texts for keys");
-            let blob = store.keep(&config)?;
-            let manifest = Manifest::new(Descriptor::new(CONFIG, blob.digest, blob.size), stage.layers);
-            let bytes = serde_json::to_vec(&manifest).expect("a manifest has only texts for keys");
-            let blob = store.keep(&bytes)?;
-            Descriptor::new(MANIFEST, blob.digest, blob.size)
-        };
-        for tag in self.build.tags {
-            store.set_name(tag, &descriptor)?;
-        }
-        if self.build.tags.is_empty() {
-            store.set_nameless(&descriptor)?;
-        }
-        Ok(store.image(&descriptor)?.id)
     }
 }
 

@@ -8,6 +8,7 @@
 mod archive;
 mod building;
 mod cache;
+mod commit;
 mod copying;
 mod ignore;
 mod plan;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use cache::{Caching, Verdict};
+pub use commit::{Commit, commit};
 pub use copying::{Made, pack};
 pub use running::Network;
 

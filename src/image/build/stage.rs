@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use super::BuildError;
 use super::copying::Made;
 use crate::image::config::{Healthcheck, History, ImageConfig};
+use crate::image::digest::Digest;
 use crate::image::dockerfile::{Health, Instruction, Program, expand, exposed};
 use crate::image::layer::Merged;
-use crate::image::manifest::Descriptor;
+use crate::image::manifest::{CONFIG, Descriptor, MANIFEST, Manifest};
+use crate::image::reference::Reference;
 use crate::image::resolve::SHELL;
 use crate::image::store::{Image, Store};
 use crate::model::Signal;
@@ -103,6 +105,35 @@ impl Stage {
             Program::Exec(words) => words.clone(),
             Program::Shell(text) => self.shell().into_iter().chain([text.clone()]).collect(),
         }
+    }
+
+    /// Labels beside those of the file.
+    pub(super) fn label(&mut self, labels: &BTreeMap<String, String>) {
+        if !labels.is_empty() {
+            self.unchanged = None;
+            self.config.config.labels.extend(labels.clone());
+        }
+    }
+
+    /// It becomes an image with these names.
+    pub(super) fn keep(self, store: &Store, names: &[Reference]) -> Result<Digest, BuildError> {
+        let descriptor = if let Some(descriptor) = self.unchanged {
+            Descriptor { annotations: BTreeMap::new(), ..descriptor }
+        } else {
+            let config = serde_json::to_vec(&self.config).expect("a configuration has only texts for keys");
+            let blob = store.keep(&config)?;
+            let manifest = Manifest::new(Descriptor::new(CONFIG, blob.digest, blob.size), self.layers);
+            let bytes = serde_json::to_vec(&manifest).expect("a manifest has only texts for keys");
+            let blob = store.keep(&bytes)?;
+            Descriptor::new(MANIFEST, blob.digest, blob.size)
+        };
+        for name in names {
+            store.set_name(name, &descriptor)?;
+        }
+        if names.is_empty() {
+            store.set_nameless(&descriptor)?;
+        }
+        Ok(store.image(&descriptor)?.id)
     }
 
     /// One more layer.
