@@ -49,6 +49,9 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/18-health"
     "lessons/19-out-of-memory"
     "lie"
+    "three-servers"
+    "port-binding"
+    "paused-server"
 };
 
 /// All scenarios on board: the lessons in their order, then those that are no lessons.

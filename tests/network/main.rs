@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not the stage that they stand on")]
 #![allow(clippy::print_stdout, reason = "a skipped test says what it skips, and why")]
 
+mod bridge;
+mod datagram;
 mod paused;
 mod relay;
 #[path = "../runtime/stage.rs"]

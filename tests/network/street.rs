@@ -31,7 +31,10 @@ impl Street {
     }
 
     pub(crate) fn at(actor: Actor) -> Self {
-        let claim = Claim::tcp(None, None).unwrap();
+        Self::leading_from(Claim::tcp(None, None).unwrap(), actor)
+    }
+
+    pub(crate) fn leading_from(claim: Claim, actor: Actor) -> Self {
         let port = claim.port();
         let mut relay = Relay::open(maker(&actor.container), vec![(claim, INSIDE)]).unwrap();
         let (stop, stopper) = pipe().unwrap();
@@ -50,7 +53,7 @@ impl Street {
 
     /// A server in the container, on one of its addresses.
     pub(crate) fn server(&self, address: Ipv4Addr) -> TcpListener {
-        let socket = socket_inside(&maker(&self.actor.container));
+        let socket = socket_inside(&maker(&self.actor.container), SocketKind::Stream);
         bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(address, INSIDE))).unwrap();
         listen(&socket, Backlog::new(128).unwrap()).unwrap();
         let server = TcpListener::from(socket);
@@ -97,8 +100,8 @@ pub(crate) fn maker(container: &Container) -> SocketMaker {
     while_making_children(|| container.socket_maker(ADDRESS)).unwrap()
 }
 
-fn socket_inside(maker: &SocketMaker) -> OwnedFd {
-    maker.ask(SocketKind::Stream).unwrap();
+pub(crate) fn socket_inside(maker: &SocketMaker, kind: SocketKind) -> OwnedFd {
+    maker.ask(kind).unwrap();
     readable(maker.as_fd());
     match maker.take() {
         Made::Socket(socket) => socket,

@@ -3,8 +3,9 @@
 #![allow(clippy::print_stdout, reason = "a skipped test says what it skips, and why")]
 
 #[cfg(all(target_os = "linux", feature = "linux"))]
-mod ends;
+mod cycles;
 #[cfg(all(target_os = "linux", feature = "linux"))]
+mod ends;
 mod freezers;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod kernel;

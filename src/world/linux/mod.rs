@@ -86,6 +86,9 @@ pub enum Obstacle {
     /// The host does not allow containers.
     #[error("this host does not let containers be made: {0}")]
     Probe(#[from] runtime::ProbeError),
+    /// A host port is somebody else's, or cannot be had.
+    #[error(transparent)]
+    Port(#[from] net::ClaimError),
     /// The built-in image cannot be made.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -127,9 +130,12 @@ impl Linux {
         images: Option<Store>,
         specs: impl IntoIterator<Item = (&'a Name, &'a ContainerSpec)>,
     ) -> Result<Self, Obstacle> {
+        let mut published = Vec::new();
         for (name, spec) in specs {
             bundle::check(name, spec, &cgroups)?;
+            published.extend(spec.published().iter().cloned());
         }
+        ports::try_each(&published)?;
         let house = House::open(root, &cgroups, images)?;
         if isolation() == Isolation::Root
             && let Err(error) = net::clear_leftovers()

@@ -79,6 +79,13 @@ impl Ports {
     }
 }
 
+/// Finds out whether each of these can be had, and gives it back at once.
+pub(super) fn try_each(wanted: &[PortBinding]) -> Result<(), ClaimError> {
+    wanted
+        .iter()
+        .try_for_each(|binding| Claim::of(kind_of(binding.protocol), binding.ip, binding.host).map(drop))
+}
+
 fn kind_of(protocol: Protocol) -> SocketKind {
     match protocol {
         Protocol::Tcp => SocketKind::Stream,
