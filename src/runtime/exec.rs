@@ -131,6 +131,8 @@ pub enum ExecControlError {
 
 /// How long an abandoned process may take to die before it is left to the kernel.
 const ABANDONED: Duration = Duration::from_secs(2);
+/// How often one asks for the end of a process that somebody inside traces. There is no event for it.
+const TRACED_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Container {
     /// Brings one more process in, with the container's rights and limits. It is on its way while this returns: what becomes
@@ -273,7 +275,10 @@ impl Drop for Exec {
         if let (None, Some((_, pidfd))) = (self.ended, &self.process)
             && readable(pidfd.as_fd(), deadline)
         {
-            let _ = self.reap();
+            // One that is traced inside is not ours to reap before its tracer has done so, or has ended.
+            while matches!(self.reap(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(TRACED_INTERVAL);
+            }
         }
     }
 }

@@ -89,7 +89,8 @@ impl Draft {
 
     /// Makes `path` and what is missing on the way to it, once.
     pub(super) fn make_directories(&mut self, step: Step, path: &Path) -> Result<(), BundleError> {
-        let mut ways: Vec<&Path> = path.ancestors().filter(|way| way.parent().is_some()).collect();
+        // The root has no name, and `..` is there already.
+        let mut ways: Vec<&Path> = path.ancestors().filter(|way| way.file_name().is_some()).collect();
         ways.reverse();
         for way in ways {
             if self.directories.insert(way.to_path_buf()) {
