@@ -12,6 +12,8 @@ extern crate alloc;
 
 pub mod check;
 pub mod cli;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+pub mod doctor;
 pub mod engine;
 pub mod image;
 #[cfg(all(target_os = "linux", feature = "linux"))]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import whom. Nobody imports the command line, which is therefore on no right side.
-const IMPORTS: [(&str, &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("runtime", &[]),
     ("network", &["runtime"]),
@@ -19,6 +19,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("engine/docker", &["model", "world", "image"]),
     ("scenario", &["model", "world", "engine"]),
     ("keeper", &["model", "world", "engine", "runtime", "lab", "image"]),
+    ("doctor", &["runtime"]),
     ("report", &["model", "engine"]),
     ("check", &["model", "world", "engine", "scenario", "report"]),
     ("lib", &[]),

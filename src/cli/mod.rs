@@ -4,6 +4,7 @@ mod check;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod container;
 #[cfg(all(target_os = "linux", feature = "linux"))]
+mod doctor;
 mod image;
 mod keyboard;
 mod language;
@@ -97,6 +98,7 @@ enum Verb {
     Look(look::Look),
     Check(Box<check::Check>),
     Model(model::Model),
+    Doctor(doctor::Doctor),
     Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
     #[command(flatten)]
@@ -149,6 +151,7 @@ pub fn main() -> ExitCode {
         Verb::Look(look) => look.perform(&globals),
         Verb::Check(check) => check.perform(&globals),
         Verb::Model(model) => model.perform(),
+        Verb::Doctor(doctor) => doctor.perform(&globals),
         Verb::Schema(schema) => schema.perform(),
         #[cfg(all(target_os = "linux", feature = "linux"))]
         Verb::Container(verb) => verb.perform(&globals),

@@ -13,7 +13,7 @@ pub enum Paint {
 
 /// What a piece of text is, and so how it looks.
 #[derive(Clone, Copy)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Heading,
     Text,
     Label,
@@ -24,7 +24,7 @@ pub(super) enum Role {
 }
 
 impl Paint {
-    pub(super) fn as_role<T: fmt::Display>(self, role: Role, text: T) -> impl fmt::Display {
+    pub(crate) fn as_role<T: fmt::Display>(self, role: Role, text: T) -> impl fmt::Display {
         let code = match (self, role) {
             (Self::Plain, _) | (_, Role::Text) => None,
             (Self::Colour, Role::Heading) => Some("1"),

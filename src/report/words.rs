@@ -46,7 +46,7 @@ fn tenths(count: u64, unit: u64) -> String {
 }
 
 /// Breaks Markdown into lines of a width: paragraphs are filled, lists and code keep their lines.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for source in text.trim_end().lines() {

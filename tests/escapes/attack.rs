@@ -81,7 +81,7 @@ fn calls() {
         ("fsopen", libc::SYS_fsopen, null),
         ("kernel cryptography", libc::SYS_socket, [38, 5, 0, 0]),
         ("host's sockets", libc::SYS_socket, [40, 1, 0, 0]),
-        ("host's sockets, number dressed up", libc::SYS_socket, [1 << 32 | 40, 1, 0, 0]),
+        ("host's sockets, number dressed up", libc::SYS_socket, [(1 << 32) + 40, 1, 0, 0]),
     ] {
         tell(
             what,

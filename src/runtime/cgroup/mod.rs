@@ -122,6 +122,27 @@ impl Cgroups {
         self.places.iter().filter(|(_, place)| place.is_ok()).map(|(controller, _)| *controller).collect()
     }
 
+    /// What they cannot be limited with, and why.
+    pub fn lacks(&self) -> Vec<(Controller, Lack)> {
+        self.places
+            .iter()
+            .filter_map(|(controller, place)| Some((*controller, place.as_ref().err().copied()?)))
+            .collect()
+    }
+
+    /// Which hierarchies this host has, in a word or two.
+    pub fn layout(&self) -> &'static str {
+        match (
+            self.unified_mounted,
+            self.places.values().flatten().any(|place| matches!(place, Place::V1(_))),
+        ) {
+            (Mounted::Yes, false) => "unified",
+            (Mounted::Yes, true) => "unified, with controllers in v1",
+            (Mounted::No, true) => "v1 alone",
+            (Mounted::No, false) => "none that this process may use",
+        }
+    }
+
     /// Ends whatever a dead run has left in the cgroups at `path` (relative, as in `CreateOptions`), thaws it first, and
     /// removes them with all beneath them. Fine if there is nothing.
     pub fn clear(&self, path: &Path) -> Result<(), CgroupError> {

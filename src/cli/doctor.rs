@@ -1,0 +1,83 @@
+//! `terrarium doctor`: what this host can do for containers; for each lack, what is lost and the remedy.
+
+use std::fmt::Write as _;
+
+use clap::{Args, ValueEnum};
+
+use super::{BAD, GOOD, Globals, written};
+
+/// Look at this host: what works, and for each lack what is lost and how it can be had
+#[derive(Args)]
+#[command(after_help = "Exit status: 0 if containers can live here, 1 if they cannot.")]
+pub(super) struct Doctor {
+    /// As what
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How wide a terminal has always been, without the margin of what stands in a second column.
+const WIDTH: usize = 58;
+
+impl Doctor {
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    pub(super) fn perform(&self, globals: &Globals) -> u8 {
+        use crate::doctor::{Verdict, examine};
+        use crate::report::{Role, wrap};
+        let findings = examine(globals.root.as_deref());
+        let lives = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
+        let text = match self.format {
+            Format::Json => format!("{}\n", serde_json::json!({ "containers": lives, "findings": findings })),
+            Format::Text => {
+                let mut text = String::from("\n");
+                for finding in &findings {
+                    let (mark, role) = match finding.verdict {
+                        Verdict::Works => ("✓", Role::Good),
+                        Verdict::Limited => ("!", Role::Question),
+                        Verdict::Missing => ("✗", Role::Bad),
+                    };
+                    let parts = [
+                        Some((String::new(), &finding.found)),
+                        finding.lost.as_ref().map(|lost| ("lost: ".to_owned(), lost)),
+                        finding.remedy.as_ref().map(|remedy| ("try:  ".to_owned(), remedy)),
+                    ];
+                    let lines = parts
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|(word, said)| wrap(&format!("{word}{said}"), WIDTH));
+                    for (nth, line) in lines.enumerate() {
+                        let (mark, topic) = if nth == 0 { (mark, finding.topic) } else { ("", "") };
+                        let mark = globals.paint.as_role(role, format!("{mark:<1}"));
+                        let _ = writeln!(text, "  {mark} {topic:<16}{line}");
+                    }
+                }
+                let end = if lives {
+                    "Containers can live here."
+                } else {
+                    "Containers cannot live here; the simulator can be used: --engine sim"
+                };
+                let _ = writeln!(text, "\n  {end}");
+                text
+            }
+        };
+        written("the findings", &text).max(if lives { GOOD } else { BAD })
+    }
+
+    #[cfg(not(all(target_os = "linux", feature = "linux")))]
+    pub(super) fn perform(&self, _: &Globals) -> u8 {
+        let text = match self.format {
+            Format::Text => {
+                "Containers take a Linux kernel; here the simulator can be used: --engine sim\n".to_owned()
+            }
+            Format::Json => format!("{}\n", serde_json::json!({ "containers": false, "findings": [] })),
+        };
+        written("the findings", &text).max(BAD)
+    }
+}
