@@ -32,9 +32,11 @@ impl Doctor {
         use crate::doctor::{Verdict, examine};
         use crate::report::{Role, wrap};
         let findings = examine(globals.root.as_deref());
-        let lives = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
+        let habitable = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
         let text = match self.format {
-            Format::Json => format!("{}\n", serde_json::json!({ "containers": lives, "findings": findings })),
+            Format::Json => {
+                format!("{}\n", serde_json::json!({ "containers": habitable, "findings": findings }))
+            }
             Format::Text => {
                 let mut text = String::from("\n");
                 for finding in &findings {
@@ -58,7 +60,7 @@ impl Doctor {
                         let _ = writeln!(text, "  {mark} {topic:<16}{line}");
                     }
                 }
-                let end = if lives {
+                let end = if habitable {
                     "Containers can live here."
                 } else {
                     "Containers cannot live here; the simulator can be used: --engine sim"
@@ -67,7 +69,7 @@ impl Doctor {
                 text
             }
         };
-        written("the findings", &text).max(if lives { GOOD } else { BAD })
+        written("the findings", &text).max(if habitable { GOOD } else { BAD })
     }
 
     #[cfg(not(all(target_os = "linux", feature = "linux")))]

@@ -48,6 +48,8 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/17-stop-and-exec"
     "lessons/18-health"
     "lessons/19-out-of-memory"
+    "cpu-quota"
+    "fork-bomb"
     "lie"
     "three-servers"
     "port-binding"

@@ -8,6 +8,7 @@ mod attack;
 mod by_call;
 mod by_image;
 mod by_joining;
+mod docker;
 #[path = "../runtime/stage.rs"]
 mod stage;
 mod target;
