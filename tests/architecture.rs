@@ -16,7 +16,7 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("world", &["model", "image", "lab"]),
     ("world/linux", &["model", "image", "lab", "runtime", "network"]),
     ("engine", &["model", "world"]),
-    ("engine/docker", &["model", "world", "image"]),
+    ("engine/docker", &["model", "world", "image", "lab"]),
     ("scenario", &["model", "world", "engine"]),
     ("keeper", &["model", "world", "engine", "runtime", "lab", "image"]),
     ("doctor", &["runtime"]),

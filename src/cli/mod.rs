@@ -3,6 +3,7 @@
 mod check;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod container;
+mod engine;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod doctor;
 mod image;

@@ -6,17 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::engine::{CompareWord, EngineFailure, EngineWord, Engines};
 use super::keyboard::keyboard;
 use super::language::Language;
 use super::play::{self, OnStage};
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain};
 use crate::engine::trace::{Audience, Closing};
-#[cfg(all(target_os = "linux", feature = "linux"))]
-use crate::image::store::Store;
-#[cfg(all(target_os = "linux", feature = "linux"))]
-use crate::keeper::Estate;
 use crate::report::{Canvas, Echo, Json, Paced, Predict, Recorded, Speed, Text, UnknownCanvas, Why};
-use crate::scenario::replay::{Play, ReplayError, check_supported, simulate};
+use crate::scenario::replay::{Play, Reference, ReplayError, check_supported};
 use crate::scenario::{self, Scenario, find_bundled};
 
 /// Replay scenarios, step by step
@@ -35,6 +32,7 @@ Examples:
   terrarium replay 3 --engine sim --speed 1   simulated, in real time
   terrarium replay ten-seconds --timeline life.svg   and draw it
   terrarium replay *.yaml --format json       for programs
+  terrarium replay paused --engine docker     does Docker do what is foretold?
 
 Exit status: 0 if all was met, 1 if something was unmet, diverged or left
 behind, 2 if the file or the words are wrong."
@@ -47,6 +45,10 @@ pub(super) struct Replay {
     /// Where the containers live
     #[arg(long, default_value = "auto", value_name = "ENGINE", help_heading = LIVED)]
     engine: EngineWord,
+
+    /// Replay there as well, and report every divergence (linux and docker are always held against sim)
+    #[arg(long, value_name = "ENGINE", help_heading = LIVED)]
+    compare: Option<CompareWord>,
 
     /// Simulator only: N virtual seconds a second, so that one can watch [default: as fast as it goes]
     #[arg(long, value_name = "N", help_heading = LIVED)]
@@ -88,16 +90,6 @@ const LIVED: &str = "How it is lived";
 const TOLD: &str = "How it is told";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EngineWord {
-    /// On this kernel if it lets them, else in the simulator
-    Auto,
-    /// In real namespaces, with the simulator in lockstep
-    Linux,
-    /// In the simulator alone
-    Sim,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
     Text,
@@ -123,9 +115,10 @@ impl Replay {
             }
         }
         let (mut answers, echo) = keyboard();
+        let engines = Engines::default();
         let mut status = GOOD;
         for (file, scenario) in &scenarios {
-            match self.replay(file, scenario, globals, (&mut answers, echo)) {
+            match self.replay(file, scenario, (globals, &engines), (&mut answers, echo)) {
                 Ok(closing) if closing.is_good() => {}
                 Ok(_) => status = status.max(BAD),
                 Err(error) => {
@@ -140,8 +133,10 @@ impl Replay {
     }
 
     fn check_words(&self) -> Result<(), Contradiction> {
-        if self.speed.is_some() && self.engine == EngineWord::Linux {
-            return Err(Contradiction::SpeedOfKernel);
+        match self.engine {
+            EngineWord::Linux if self.speed.is_some() => return Err(Contradiction::SpeedOfKernel("linux")),
+            EngineWord::Docker if self.speed.is_some() => return Err(Contradiction::SpeedOfKernel("docker")),
+            _ => {}
         }
         if self.predict && self.format == Format::Json {
             return Err(Contradiction::JsonAsks);
@@ -165,35 +160,35 @@ impl Replay {
         &self,
         file: &str,
         scenario: &Scenario,
-        globals: &Globals,
+        (globals, engines): (&Globals, &Engines),
         (answers, echo): (&mut dyn BufRead, Echo),
     ) -> Result<Closing, ReplayFailure> {
         let lang = self.language.code();
         let play = Play { scenario, file, lang: &lang };
         if self.play {
-            return self.played(play, globals);
+            return self.played(play, (globals, engines));
         }
         let out = io::BufWriter::new(io::stdout().lock());
         let why = if self.why { Why::Told } else { Why::Untold };
         match self.format {
             Format::Text if self.predict => {
                 let text = Text::new(out, globals.paint, why);
-                self.drawn(play, globals, &mut Predict::new(text, answers, echo))
+                self.drawn(play, (globals, engines), &mut Predict::new(text, answers, echo))
             }
-            Format::Text => self.drawn(play, globals, &mut Text::new(out, globals.paint, why)),
-            Format::Json => self.drawn(play, globals, &mut Json::new(out)),
+            Format::Text => self.drawn(play, (globals, engines), &mut Text::new(out, globals.paint, why)),
+            Format::Json => self.drawn(play, (globals, engines), &mut Json::new(out)),
         }
     }
 
     fn drawn(
         &self,
         play: Play<'_>,
-        globals: &Globals,
+        place: (&Globals, &Engines),
         audience: &mut dyn Audience,
     ) -> Result<Closing, ReplayFailure> {
-        let Some(file) = &self.timeline else { return self.at_speed(play, globals, audience) };
+        let Some(file) = &self.timeline else { return self.at_speed(play, place, audience) };
         let mut recorded = Recorded::new(audience);
-        let closing = self.at_speed(play, globals, &mut recorded)?;
+        let closing = self.at_speed(play, place, &mut recorded)?;
         let picture = recorded.drawn(Canvas::of(file)?, play.lang);
         fs::write(file, picture)
             .map_err(|error| ReplayFailure::Timeline { file: file.display().to_string(), error })?;
@@ -201,101 +196,55 @@ impl Replay {
     }
 
     /// Whoever leaves before the end has seen enough.
-    fn played(&self, play: Play<'_>, globals: &Globals) -> Result<Closing, ReplayFailure> {
-        if self.engine == EngineWord::Sim {
+    fn played(&self, play: Play<'_>, place: (&Globals, &Engines)) -> Result<Closing, ReplayFailure> {
+        let engine = if self.engine == EngineWord::Auto { EngineWord::Linux } else { self.engine };
+        if engine == EngineWord::Sim || self.speed.is_some() {
             return Ok(play::in_the_simulator(play)?);
         }
-        match self.on_engine(play, globals, &mut OnStage::new()) {
+        let ended = place.1.play(engine, play, place.0, &mut OnStage::new()).map_err(ReplayFailure::from);
+        match ended {
+            Err(ReplayFailure::Engine(EngineFailure::NoKernel(obstacle)))
+                if self.engine == EngineWord::Auto =>
+            {
+                eprintln!("terrarium: replaying in the simulator: {obstacle}");
+                Ok(play::in_the_simulator(play)?)
+            }
             Err(failure) if failure.is_silent() => Ok(Closing::default()),
             ended => ended,
         }
     }
 
-    /// Where a kernel does not let it live.
-    fn fall_back(&self, play: Play<'_>, audience: &mut dyn Audience) -> Result<Closing, ReplayFailure> {
-        if self.play { Ok(play::in_the_simulator(play)?) } else { Ok(simulate(play, audience)?) }
-    }
-
     fn at_speed(
         &self,
         play: Play<'_>,
-        globals: &Globals,
+        place: (&Globals, &Engines),
         audience: &mut dyn Audience,
     ) -> Result<Closing, ReplayFailure> {
         match self.speed {
-            Some(speed) => self.on_engine(play, globals, &mut Paced::new(audience, speed)),
-            None => self.on_engine(play, globals, audience),
+            Some(speed) => self.on_engine(play, place, &mut Paced::new(audience, speed)),
+            None => self.on_engine(play, place, audience),
         }
     }
 
-    #[cfg(all(target_os = "linux", feature = "linux"))]
     fn on_engine(
         &self,
         play: Play<'_>,
-        globals: &Globals,
+        (globals, engines): (&Globals, &Engines),
         audience: &mut dyn Audience,
     ) -> Result<Closing, ReplayFailure> {
-        use crate::engine::Local;
-        use crate::scenario::replay::live;
-        use crate::world::linux::Linux;
-
-        if self.speed.is_some() && self.engine == EngineWord::Auto {
+        let mut engine = self.engine;
+        if self.speed.is_some() && engine == EngineWord::Auto {
             eprintln!("terrarium: replaying in the simulator: a kernel's time has one --speed");
-            return Ok(simulate(play, audience)?);
+            engine = EngineWord::Sim;
         }
-        if self.engine == EngineWord::Sim {
-            return Ok(simulate(play, audience)?);
-        }
-        if play.scenario.planted.is_some() {
-            if self.engine == EngineWord::Linux {
-                return Err(ReplayFailure::NoKernel(PLANTED.into()));
-            }
-            eprintln!("terrarium: replaying in the simulator: {PLANTED}");
-            return Ok(simulate(play, audience)?);
-        }
-        let root = globals.root.as_deref();
-        let lived = with_images(play.scenario, root).and_then(|(scenario, images)| {
-            let world = Linux::with_images(root, images, &scenario.containers)?;
-            Ok((scenario, world))
-        });
-        match lived {
-            Ok((scenario, world)) => {
-                Ok(live(Play { scenario: &scenario, ..play }, Local::new(world), audience)?)
-            }
-            Err(obstacle) if self.engine == EngineWord::Auto => {
-                eprintln!("terrarium: replaying in the simulator: {obstacle}");
-                self.fall_back(play, audience)
-            }
-            Err(obstacle) => Err(ReplayFailure::NoKernel(obstacle.to_string())),
-        }
+        let Some(other) = self.compare else { return Ok(engines.play(engine, play, globals, audience)?) };
+        eprintln!("terrarium: replaying {} on {} first, to compare", play.file, other.word());
+        let mut reference = Reference::new(other.word());
+        engines.play(other.into(), play, globals, &mut reference)?;
+        let mut beside = reference.beside(audience);
+        let closing = engines.play(engine, play, globals, &mut beside)?;
+        Ok(Closing { diverged: closing.diverged + beside.diverged(), ..closing })
     }
-
-    #[cfg(not(all(target_os = "linux", feature = "linux")))]
-    fn on_engine(
-        &self,
-        play: Play<'_>,
-        _: &Globals,
-        audience: &mut dyn Audience,
-    ) -> Result<Closing, ReplayFailure> {
-        const LACK: &str = "this terrarium was built without the kernel's part (on Linux, build it with the feature `linux`)";
-        match self.engine {
-            EngineWord::Sim => {}
-            EngineWord::Auto => eprintln!("terrarium: replaying in the simulator: {LACK}"),
-            EngineWord::Linux => return Err(ReplayFailure::NoKernel(LACK.into())),
-        }
-        self.fall_back(play, audience)
-    }
-}
-
-/// The scenario with what its containers' images say, and where those images are.
-#[cfg(all(target_os = "linux", feature = "linux"))]
-fn with_images(scenario: &Scenario, root: Option<&Path>) -> anyhow::Result<(Scenario, Store)> {
-    let images = Estate::images(root)?;
-    let mut resolved = scenario.clone();
-    for spec in resolved.containers.values_mut() {
-        *spec = images.resolve(spec)?;
-    }
-    Ok((resolved, images))
 }
 
 /// A file, or else a lesson: whoever has a file called `paused` means that one.
@@ -311,18 +260,14 @@ fn load(word: &str) -> anyhow::Result<(String, Scenario)> {
     Ok((file, scenario))
 }
 
-/// Why a scenario with a bug in it has no business on a kernel.
-#[cfg(all(target_os = "linux", feature = "linux"))]
-const PLANTED: &str = "a planted bug (`break`) lives in the simulator alone";
-
 /// What a shell shows of a program that SIGPIPE ended.
 const SIGPIPE_STATUS: u8 = 141;
 
 /// Words that are right one by one.
 #[derive(Debug, thiserror::Error)]
 enum Contradiction {
-    #[error("cannot set the --speed of --engine linux: a kernel's time passes by itself (use --engine sim)")]
-    SpeedOfKernel,
+    #[error("cannot set the --speed of --engine {0}: a kernel's time passes by itself (use --engine sim)")]
+    SpeedOfKernel(&'static str),
     #[error("cannot --predict with --format json: a program has nobody to ask (leave one of the two out)")]
     JsonAsks,
     #[error("cannot --play and tell it as well: leave out --format, --predict and --timeline")]
@@ -338,9 +283,7 @@ enum Contradiction {
 #[derive(Debug, thiserror::Error)]
 enum ReplayFailure {
     #[error(transparent)]
-    Replay(#[from] ReplayError),
-    #[error("cannot replay on this kernel: {0}")]
-    NoKernel(String),
+    Engine(#[from] EngineFailure),
     #[error("cannot write the timeline {file}: {error} (name a file in a directory of yours)")]
     Timeline { file: String, error: io::Error },
     #[error(transparent)]
@@ -351,15 +294,18 @@ impl ReplayFailure {
     /// As a shell shows a program that a signal ended: 128 + n.
     fn status(&self) -> u8 {
         match self {
-            Self::Replay(ReplayError::Interrupted(by)) => u8::try_from(by.0.exit_code()).unwrap_or(BAD),
-            Self::Replay(ReplayError::Audience(_)) if self.is_silent() => SIGPIPE_STATUS,
+            Self::Engine(EngineFailure::Replay(ReplayError::Interrupted(by))) => {
+                u8::try_from(by.0.exit_code()).unwrap_or(BAD)
+            }
+            Self::Engine(_) if self.is_silent() => SIGPIPE_STATUS,
             Self::Canvas(_) => WRONG_WORDS,
-            Self::Replay(ReplayError::Audience(_)) | Self::NoKernel(_) | Self::Timeline { .. } => BAD,
+            Self::Engine(_) | Self::Timeline { .. } => BAD,
         }
     }
 
     /// Whoever read the replay has read enough (`terrarium replay … | head`): nothing to complain of.
     fn is_silent(&self) -> bool {
-        matches!(self, Self::Replay(ReplayError::Audience(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Engine(EngineFailure::Replay(ReplayError::Audience(error)))
+            if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }

@@ -1,5 +1,8 @@
 //! What a scenario talks to: a model with a world, told what to do and asked how things are.
 
+pub mod differences;
+#[cfg(all(target_os = "linux", feature = "docker"))]
+pub mod docker;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 pub mod journal;
 mod local;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use std::{fmt, io};
 
+use super::differences::Difference;
 use crate::model::{Event, HostFacts, Name, Resources, State, Status, Transition};
 
 /// Takes in a replay as it happens.
@@ -137,15 +138,51 @@ pub struct StepTrace {
 pub struct Divergence {
     /// Which.
     pub what: String,
-    /// What the simulator said.
+    /// Who said otherwise: the prediction, or another engine.
+    pub against: Against,
+    /// What that said.
     pub predicted: String,
     /// What the host showed.
     pub measured: String,
+    /// Why that is so, where it is known and no mistake.
+    pub explained: Option<&'static Difference>,
+}
+
+/// What a measurement is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// What the simulator predicted.
+    Prediction,
+    /// What another engine did with the same scenario.
+    Engine(&'static str),
+}
+
+impl fmt::Display for Against {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prediction => f.pad("predicted"),
+            Self::Engine(name) => f.pad(&format!("on {name}")),
+        }
+    }
 }
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: predicted {}, measured {}", self.what, self.predicted, self.measured)
+        write!(f, "{}: {} {}, measured {}", self.what, self.against, self.predicted, self.measured)?;
+        self.explained
+            .map_or(Ok(()), |difference| write!(f, " ({}: {})", difference.name, difference.sentence))
+    }
+}
+
+impl StepTrace {
+    /// Where it differs, and nobody knows why.
+    pub fn unexplained(&self) -> impl Iterator<Item = &Divergence> {
+        self.diverged.iter().filter(|divergence| divergence.explained.is_none())
+    }
+
+    /// Where it differs, and that is known to be so.
+    pub fn explained(&self) -> impl Iterator<Item = &Divergence> {
+        self.diverged.iter().filter(|divergence| divergence.explained.is_some())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::engine::trace::{Audience, Closing, Entry, Opening, StepOpening, StepTrace};
+use crate::engine::trace::{Audience, Closing, Divergence, Entry, Opening, StepOpening, StepTrace};
 use crate::model::State;
 
 /// JSON lines.
@@ -65,12 +65,20 @@ impl<W: Write> Audience for Json<W> {
             Some(unmet) if unmet.is_empty() => "met",
             Some(_) => "unmet",
         };
-        self.object(&json!({
+        let told =
+            |divergences: Vec<&Divergence>| divergences.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut object = json!({
             "type": "step", "index": step.index, "action": step.action, "container": step.container,
             "at": seconds(step.at), "took": step.took.map(seconds), "outcome": step.outcome.word(),
             "message": step.message, "transitions": transitions, "events": events, "ledger": ledger,
-            "expect": expect, "unmet": step.unmet.as_deref().unwrap_or_default(), "diverged": step.diverged.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        }))
+            "expect": expect, "unmet": step.unmet.as_deref().unwrap_or_default(), "diverged": told(step.unexplained().collect()),
+        });
+        // Where a named difference of Docker's explains it; elsewhere there is none.
+        let explained = told(step.explained().collect());
+        if !explained.is_empty() {
+            object["explained"] = json!(explained);
+        }
+        self.object(&object)
     }
 
     fn closing(&mut self, closing: &Closing) -> io::Result<()> {

@@ -163,11 +163,12 @@ impl<W: Write> Text<W> {
     }
 
     fn verdict(&mut self, step: &StepTrace) -> io::Result<()> {
-        for difference in &step.diverged {
+        for difference in step.unexplained() {
             let what = format!("✗ {:<width$}", difference.what, width = LABEL - 2);
             let indent = " ".repeat(what.chars().count());
+            let against = difference.against.to_string();
             for (label, said, text) in
-                [(what, "predicted", &difference.predicted), (indent, "measured", &difference.measured)]
+                [(what, against.as_str(), &difference.predicted), (indent, "measured", &difference.measured)]
             {
                 for (nth, part) in
                     wrap(text, WIDTH - INDENT.len() - label.chars().count() - 11).iter().enumerate()
@@ -182,10 +183,13 @@ impl<W: Write> Text<W> {
                 }
             }
         }
+        for difference in step.explained() {
+            self.told(Role::Label, &format!("≈ {difference}"))?;
+        }
         for unmet in step.unmet.iter().flatten() {
             self.told(Role::Bad, &format!("✗ {unmet}"))?;
         }
-        let predicted = self.prediction == Prediction::Lockstep && step.diverged.is_empty();
+        let predicted = self.prediction == Prediction::Lockstep && step.unexplained().next().is_none();
         let expected = step.unmet.as_ref().is_some_and(Vec::is_empty);
         let verdict = match (predicted, expected) {
             (true, true) => "✓ as predicted, as expected",
@@ -207,7 +211,8 @@ impl<W: Write> Audience for Text<W> {
         let place = match opening.host {
             None => "In the simulator: no process, no kernel, a clock that jumps.".into(),
             Some(facts) => format!(
-                "On this kernel, frozen by {}; predicted by the simulator.",
+                "On {}, frozen by {}; predicted by the simulator.",
+                if opening.engine == "docker" { "a Docker Engine" } else { "this kernel" },
                 match facts.freezer {
                     Freezer::CgroupV2 => "cgroup v2",
                     Freezer::CgroupV1 => "the cgroup v1 freezer",

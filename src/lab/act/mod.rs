@@ -8,6 +8,7 @@ mod cpu;
 mod health;
 mod memory;
 mod ready;
+mod runs;
 mod serve;
 mod signals;
 
@@ -51,6 +52,8 @@ enum ActError {
     Health(#[from] health::HealthError),
     #[error(transparent)]
     Init(#[from] init::InitError),
+    #[error(transparent)]
+    Runs(#[from] runs::RunsError),
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error("cannot wait for the next moment of the behaviour: {0}")]
@@ -98,7 +101,11 @@ fn run(args: &[OsString], start: Instant) -> Result<u8, ActError> {
 fn declared() -> Result<Behavior, ActError> {
     let Ok(json) = env::var("TERRARIUM_BEHAVIOR") else { return Ok(Behavior::default()) };
     let behavior: Behavior = serde_json::from_str(&json).map_err(ActError::Behavior)?;
-    Ok(behavior.of_run(number("TERRARIUM_RUN")?.unwrap_or(0)).clone())
+    let run = match env::var_os("TERRARIUM_RUNS_FILE") {
+        Some(file) => runs::current(Path::new(&file))?,
+        None => number("TERRARIUM_RUN")?.unwrap_or(0),
+    };
+    Ok(behavior.of_run(run).clone())
 }
 
 fn number<N: std::str::FromStr>(variable: &'static str) -> Result<Option<N>, ActError> {

@@ -1,4 +1,4 @@
-//! Telling the one who started us that everything is in place: a byte, then the end of the pipe.
+//! Telling the one who started us that everything is in place: a line without words, then the end of the pipe.
 
 use std::{
     fs::File,
@@ -12,13 +12,14 @@ use super::sys;
 pub(super) struct Ready(OwnedFd);
 
 impl Ready {
-    /// Takes the descriptor that the starter named, if it is really there.
+    /// Takes the descriptor that the starter named, if it is really there. An engine that passes on no other can name standard
+    /// error: a line is the least that it passes on at once.
     pub(super) fn adopt(number: RawFd) -> Option<Self> {
         sys::adopt(number).map(Self)
     }
 
     /// Says that the process is ready. A starter that no longer listens is no reason to stop.
     pub(super) fn tell(self) {
-        let _ = File::from(self.0).write_all(b"!");
+        let _ = File::from(self.0).write_all(b"\n");
     }
 }

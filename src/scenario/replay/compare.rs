@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Tolerance;
 use super::stage::Stage;
-use crate::engine::trace::{Divergence, Happening, StepTrace, What};
+use crate::engine::trace::{Against, Divergence, Happening, StepTrace, What};
 use crate::engine::{Engine, Local};
 use crate::model::{Name, Resources, State, Status};
 use crate::scenario::Step;
@@ -23,18 +23,26 @@ pub(super) struct Comparison {
     measured: usize,
 }
 
-impl Comparison {
-    pub(super) fn new(oracle: Stage<Local<Simulated>>) -> Self {
-        Self { oracle, predicted: 0, measured: 0 }
-    }
+/// Foretells each step, and compares.
+pub(super) trait Oracle {
+    /// What the simulator says will happen when it is asked at this time. It knows nothing of what the host has said.
+    fn predict(&mut self, index: usize, step: &Step, asked: Duration) -> Result<Vec<StepTrace>, Interrupted>;
 
-    /// What the simulator says will happen. It knows nothing of what the kernel has said.
-    pub(super) fn predict(&mut self, index: usize, step: &Step) -> Result<Vec<StepTrace>, Interrupted> {
+    /// Notes in each part of a step where it differs from its prediction.
+    fn compare<E: Engine>(
+        &mut self,
+        predicted: &[StepTrace],
+        parts: &mut [StepTrace],
+        stage: &mut Stage<E>,
+    ) -> Result<(), Interrupted>;
+}
+
+impl Oracle for Comparison {
+    fn predict(&mut self, index: usize, step: &Step, _: Duration) -> Result<Vec<StepTrace>, Interrupted> {
         self.oracle.play(index, step)
     }
 
-    /// Notes in each part of a step where it differs from its prediction.
-    pub(super) fn compare<E: Engine>(
+    fn compare<E: Engine>(
         &mut self,
         predicted: &[StepTrace],
         parts: &mut [StepTrace],
@@ -42,10 +50,10 @@ impl Comparison {
     ) -> Result<(), Interrupted> {
         for (predicted, part) in predicted.iter().zip(parts.iter_mut()) {
             part.diverged.extend(compare_outcomes(predicted, part));
-            part.diverged.extend(compare_times(predicted, part));
+            part.diverged.extend(compare_times(predicted, part, Tolerance::Kernel));
         }
         let (Some(predicted), Some(last)) = (predicted.last(), parts.last_mut()) else { return Ok(()) };
-        let deadline = stage.now() + Tolerance::Kernel.of_time(last.took.unwrap_or_default());
+        let deadline = stage.now() + Tolerance::Kernel.of_time(last.took.unwrap_or_default(), &[]);
         loop {
             self.catch_up(stage, last)?;
             last.diverged.extend(self.compare_happenings(stage));
@@ -58,6 +66,12 @@ impl Comparison {
             }
         }
     }
+}
+
+impl Comparison {
+    pub(super) fn new(oracle: Stage<Local<Simulated>>) -> Self {
+        Self { oracle, predicted: 0, measured: 0 }
+    }
 
     /// A kernel takes a moment for what costs the simulator none: what is on its way (a process that is brought in, one that
     /// is being waited for) has the tolerance's time to arrive.
@@ -69,7 +83,7 @@ impl Comparison {
     ) -> Result<Vec<Divergence>, Interrupted> {
         let mut differences = self.compare_entries(predicted, last);
         if !differences.is_empty() && last.diverged.is_empty() {
-            let patience = Tolerance::Kernel.of_time(Duration::ZERO);
+            let patience = Tolerance::Kernel.of_time(Duration::ZERO, &[]);
             let before = stage.so_far();
             stage.pass_until(patience, |stage| {
                 let mut now = last.clone();
@@ -84,7 +98,7 @@ impl Comparison {
 
     /// A timer that is due within the tolerance may have fired in one world only: the other gets the time to follow.
     fn catch_up<E: Engine>(&mut self, stage: &mut Stage<E>, last: &mut StepTrace) -> Result<(), Interrupted> {
-        let patience = Tolerance::Kernel.of_time(last.took.unwrap_or_default());
+        let patience = Tolerance::Kernel.of_time(last.took.unwrap_or_default(), &[]);
         let predicted = stories(self.oracle.since(self.predicted), |_| true);
         let measured = stories(stage.since(self.measured), |_| true);
         if lags_behind(&measured, &predicted) {
@@ -142,7 +156,7 @@ impl Comparison {
                     &change.after.resources,
                     &measured.after.resources,
                 ));
-                differences.extend(compare_cpu(name, predicted, part));
+                differences.extend(compare_cpu(name, predicted, part, None));
             }
         }
         differences
@@ -150,9 +164,9 @@ impl Comparison {
 }
 
 /// What happened to each container, as words and in its order.
-type Stories = BTreeMap<Name, Vec<String>>;
+pub(super) type Stories = BTreeMap<Name, Vec<String>>;
 
-fn stories(happened: &[Happening], wanted: impl Fn(&What) -> bool) -> Stories {
+pub(super) fn stories(happened: &[Happening], wanted: impl Fn(&What) -> bool) -> Stories {
     let mut stories = Stories::new();
     for happening in happened.iter().filter(|happening| wanted(&happening.what)) {
         let (name, words) = match &happening.what {
@@ -172,7 +186,7 @@ fn lags_behind(behind: &Stories, ahead: &Stories) -> bool {
             .all(|(name, story)| ahead.get(name).is_some_and(|further| further.starts_with(story)))
 }
 
-fn is_event(what: &What) -> bool {
+pub(super) fn is_event(what: &What) -> bool {
     matches!(what, What::Emitted(_))
 }
 
@@ -180,11 +194,21 @@ fn is_transition(what: &What) -> bool {
     matches!(what, What::Moved(_))
 }
 
-fn differs(what: impl Into<String>, predicted: impl Into<String>, measured: impl Into<String>) -> Divergence {
-    Divergence { what: what.into(), predicted: predicted.into(), measured: measured.into() }
+pub(super) fn differs(
+    what: impl Into<String>,
+    predicted: impl Into<String>,
+    measured: impl Into<String>,
+) -> Divergence {
+    Divergence {
+        what: what.into(),
+        against: Against::Prediction,
+        predicted: predicted.into(),
+        measured: measured.into(),
+        explained: None,
+    }
 }
 
-fn compare_outcomes(predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
+pub(super) fn compare_outcomes(predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
     let told = |trace: &StepTrace| match &trace.message {
         Some(message) => format!("{} ({message})", trace.outcome.word()),
         None => trace.outcome.word().into(),
@@ -192,14 +216,18 @@ fn compare_outcomes(predicted: &StepTrace, part: &StepTrace) -> Option<Divergenc
     (predicted.outcome != part.outcome).then(|| differs("outcome", told(predicted), told(part)))
 }
 
-fn compare_times(predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
+pub(super) fn compare_times(
+    predicted: &StepTrace,
+    part: &StepTrace,
+    tolerance: Tolerance,
+) -> Option<Divergence> {
     let (foreseen, took) = predicted.took.zip(part.took)?;
     let told = |time: Duration| format!("{:.2} s", time.as_secs_f64());
-    (foreseen.abs_diff(took) > Tolerance::Kernel.of_time(foreseen))
+    (foreseen.abs_diff(took) > tolerance.of_time(foreseen, &predicted.happened))
         .then(|| differs("took", told(foreseen), told(took)))
 }
 
-fn compare_status(name: &Name, predicted: &Status, measured: &Status) -> Option<Divergence> {
+pub(super) fn compare_status(name: &Name, predicted: &Status, measured: &Status) -> Option<Divergence> {
     let told = |status: &Status| {
         let exit = status.exit.map(|code| format!(", exit {code}")).unwrap_or_default();
         let restarts =
@@ -211,7 +239,7 @@ fn compare_status(name: &Name, predicted: &Status, measured: &Status) -> Option<
     (predicted != measured).then(|| differs(name.as_str(), predicted, measured))
 }
 
-fn compare_resources(name: &Name, predicted: &Resources, measured: &Resources) -> Vec<Divergence> {
+pub(super) fn compare_resources(name: &Name, predicted: &Resources, measured: &Resources) -> Vec<Divergence> {
     let counts = [
         ("processes", predicted.processes, measured.processes, 0),
         ("namespaces", predicted.namespaces, measured.namespaces, 0),
@@ -240,16 +268,22 @@ fn slack(memory: Option<u64>) -> u64 {
     (memory.unwrap_or(0) / 4).max(MEMORY_SLACK)
 }
 
-/// CPU time of a container that lived through a step which was long enough to tell.
-fn compare_cpu(name: &Name, predicted: &StepTrace, part: &StepTrace) -> Option<Divergence> {
-    let share = |trace: &StepTrace| {
+/// CPU time of a container that lived through a step which was long enough to tell. Where looking itself takes time, `looked_for`
+/// says how long the host had between the two looks.
+pub(super) fn compare_cpu(
+    name: &Name,
+    predicted: &StepTrace,
+    part: &StepTrace,
+    looked_for: Option<Duration>,
+) -> Option<Divergence> {
+    let share = |trace: &StepTrace, looked_for: Option<Duration>| {
         let change = trace.ledger.get(name)?;
         let took = trace.took.filter(|took| *took >= Duration::from_millis(500))?;
         let lived = change.before.state() == change.after.state() && change.after.state() != State::Absent;
         let used = change.after.resources.cpu_seconds? - change.before.resources.cpu_seconds?;
-        lived.then(|| 100.0 * used / took.as_secs_f64())
+        lived.then(|| 100.0 * used / looked_for.unwrap_or(took).as_secs_f64())
     };
-    let (predicted, measured) = share(predicted).zip(share(part))?;
+    let (predicted, measured) = share(predicted, None).zip(share(part, looked_for))?;
     ((predicted - measured).abs() > Tolerance::Kernel.of_cpu())
         .then(|| differs(format!("{name}'s CPU"), format!("{predicted:.0} %"), format!("{measured:.0} %")))
 }

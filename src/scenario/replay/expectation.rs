@@ -33,8 +33,7 @@ pub(super) fn judge<E: Engine>(
         return Ok(expected.then_some(refusals));
     };
     let mut unmet = refusals;
-    unmet
-        .extend(expect.took.and_then(|expected| judge_took(expected, took_together(parts), stage.tolerance)));
+    unmet.extend(expect.took.and_then(|expected| judge_took(expected, parts, stage.tolerance)));
     unmet.extend(judge_findings(expect, findings));
     stage.pass_until(PATIENCE, |stage| look(stage, step, expect, began).is_empty())?;
     unmet.extend(look(stage, step, expect, began));
@@ -68,15 +67,18 @@ fn judge_outcomes(step: &Step, parts: &[StepTrace]) -> Vec<String> {
     parts.iter().filter_map(complaint).collect()
 }
 
-fn judge_took(expected: Took, took: Option<Duration>, tolerance: Tolerance) -> Option<String> {
-    let Some(took) = took else { return Some("it was to take some time, and has not ended yet".into()) };
+fn judge_took(expected: Took, parts: &[StepTrace], tolerance: Tolerance) -> Option<String> {
+    let Some(took) = took_together(parts) else {
+        return Some("it was to take some time, and has not ended yet".into());
+    };
     let shown = |time: Duration| {
         let rounded =
             Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX) / 1000 * 1000);
         humantime::format_duration(rounded).to_string()
     };
+    let happened: Vec<Happening> = parts.iter().flat_map(|part| part.happened.clone()).collect();
     match expected {
-        Took::About(wanted) => (took.abs_diff(wanted) > tolerance.of_time(wanted))
+        Took::About(wanted) => (took.abs_diff(wanted) > tolerance.of_time(wanted, &happened))
             .then(|| format!("it was to take {}, and took {}", shown(wanted), shown(took))),
         Took::Between { at_least, at_most } => {
             let too_short = at_least.filter(|least| took < *least);
@@ -233,6 +235,9 @@ fn judge_resources<E: Engine>(
     unmet: &mut Vec<String>,
 ) {
     if claims.processes.is_none() && claims.memory.is_none() && claims.ports.is_none() {
+        return;
+    }
+    if !stage.tolerance.counts_resources(stage.status(name).state) {
         return;
     }
     let resources = stage.engine.resources(name);

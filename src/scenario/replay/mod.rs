@@ -1,7 +1,9 @@
 //! Plays a scenario on an engine, and on the simulator in lockstep: each step is predicted, then lived, then compared.
 
 mod action;
+mod beside;
 mod compare;
+mod docker;
 mod expectation;
 mod question;
 mod stage;
@@ -12,14 +14,16 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::beside::{Beside, Reference};
 pub use self::stage::Stage;
-pub use self::support::{Unsupported, check_supported};
+pub use self::support::{Power, Unstageable, Unsupported, check_on_docker, check_supported};
 
-use self::compare::Comparison;
+use self::compare::{Comparison, Oracle};
+use self::docker::AgainstDocker;
 use super::{Action, AskedSignal, Crash, Scenario, Step};
-use crate::engine::trace::{Audience, Closing, Opening, Prediction, StepOpening, StepTrace};
+use crate::engine::trace::{Audience, Closing, Happening, Opening, Prediction, StepOpening, StepTrace, What};
 use crate::engine::{Engine, Local};
-use crate::model::{HostFacts, StopTimeout};
+use crate::model::{EventKind, HostFacts, State, StopTimeout};
 use crate::world::Interrupted;
 use crate::world::simulated::Simulated;
 
@@ -52,14 +56,17 @@ pub(in crate::scenario) enum Tolerance {
     Exact,
     /// A kernel is busy with other things, too.
     Kernel,
+    /// Docker has a daemon, a shim and a runtime to wake for each start and stop.
+    Docker,
 }
 
 impl Tolerance {
-    /// How far a time may be off.
-    pub(in crate::scenario) fn of_time(self, time: Duration) -> Duration {
+    /// How far a time may be off in which this has happened.
+    pub(in crate::scenario) fn of_time(self, time: Duration, happened: &[Happening]) -> Duration {
         match self {
             Self::Exact => Duration::ZERO,
             Self::Kernel => (time / 10).max(Duration::from_millis(300)),
+            Self::Docker => (time / 10).max(Duration::from_millis(1500) * starts_and_stops(happened).max(1)),
         }
     }
 
@@ -67,9 +74,20 @@ impl Tolerance {
     pub(in crate::scenario) fn of_cpu(self) -> f64 {
         match self {
             Self::Exact => 0.5,
-            Self::Kernel => 15.0,
+            Self::Kernel | Self::Docker => 15.0,
         }
     }
+
+    /// Whether what a container costs in this state can be held against a prediction: Docker's costs nothing without a process
+    /// that runs, not even where ours is parked.
+    pub(in crate::scenario) fn counts_resources(self, state: State) -> bool {
+        self != Self::Docker || matches!(state, State::Running | State::Paused)
+    }
+}
+
+fn starts_and_stops(happened: &[Happening]) -> u32 {
+    let counts = |happening: &&Happening| matches!(&happening.what, What::Emitted(event) if matches!(event.kind, EventKind::Start | EventKind::Die(_)));
+    u32::try_from(happened.iter().filter(counts).count()).unwrap_or(u32::MAX)
 }
 
 /// Plays it in the simulator alone.
@@ -77,7 +95,7 @@ pub fn simulate(play: Play<'_>, audience: &mut dyn Audience) -> Result<Closing, 
     let engine = Local::new(Simulated::new(HostFacts::ASSUMED)).broken_by(play.scenario.planted);
     let stage = Stage::new(engine, play.scenario, Tolerance::Exact);
     audience.opening(&opening_of(play, "sim", None))?;
-    run(play, stage, None, audience)
+    run(play, stage, None::<Comparison>, audience)
 }
 
 /// Plays it on an engine, with the simulator of a host like it in lockstep.
@@ -86,17 +104,36 @@ pub fn live(
     engine: impl Engine,
     audience: &mut dyn Audience,
 ) -> Result<Closing, ReplayError> {
-    let facts = engine.facts();
-    let oracle = Stage::new(Local::new(Simulated::new(facts)), play.scenario, Tolerance::Exact);
-    let stage = Stage::new(engine, play.scenario, Tolerance::Kernel);
-    audience.opening(&opening_of(play, "linux", Some(facts)))?;
-    run(play, stage, Some(Comparison::new(oracle)), audience)
+    lockstep(play, ("linux", engine), Tolerance::Kernel, Comparison::new, audience)
 }
 
-fn run<E: Engine>(
+/// Plays it on a Docker Engine, which decides; the simulator of a host like it has to have predicted it.
+pub fn ask_docker(
+    play: Play<'_>,
+    engine: impl Engine,
+    audience: &mut dyn Audience,
+) -> Result<Closing, ReplayError> {
+    lockstep(play, ("docker", engine), Tolerance::Docker, AgainstDocker::new, audience)
+}
+
+fn lockstep<O: Oracle>(
+    play: Play<'_>,
+    (name, engine): (&'static str, impl Engine),
+    tolerance: Tolerance,
+    compare: impl FnOnce(Stage<Local<Simulated>>) -> O,
+    audience: &mut dyn Audience,
+) -> Result<Closing, ReplayError> {
+    let facts = engine.facts();
+    let oracle = Stage::new(Local::new(Simulated::new(facts)), play.scenario, Tolerance::Exact);
+    let stage = Stage::new(engine, play.scenario, tolerance);
+    audience.opening(&opening_of(play, name, Some(facts)))?;
+    run(play, stage, Some(compare(oracle)), audience)
+}
+
+fn run<E: Engine, O: Oracle>(
     play: Play<'_>,
     mut stage: Stage<E>,
-    mut oracle: Option<Comparison>,
+    mut oracle: Option<O>,
     audience: &mut dyn Audience,
 ) -> Result<Closing, ReplayError> {
     let mut closing = Closing { steps: play.scenario.steps.len(), ..Closing::default() };
@@ -106,7 +143,9 @@ fn run<E: Engine>(
         let told = stage.now();
         audience.step_begins(&opening_of_step(index, step, play.lang))?;
         thinking += stage.now().saturating_sub(told);
-        let predicted = oracle.as_mut().map(|comparison| comparison.predict(index, step)).transpose()?;
+        let asked = stage.now();
+        let predicted =
+            oracle.as_mut().map(|comparison| comparison.predict(index, step, asked)).transpose()?;
         let mut parts = stage.play(index, step)?;
         if let Some((comparison, predicted)) = oracle.as_mut().zip(predicted) {
             comparison.compare(&predicted, &mut parts, &mut stage)?;
@@ -127,7 +166,7 @@ fn count(parts: &[StepTrace], closing: &mut Closing) {
     let unmet = verdicts.iter().any(|unmet| !unmet.is_empty());
     closing.unmet += usize::from(unmet);
     closing.met += usize::from(!verdicts.is_empty() && !unmet);
-    closing.diverged += usize::from(parts.iter().any(|part| !part.diverged.is_empty()));
+    closing.diverged += usize::from(parts.iter().any(|part| part.unexplained().next().is_some()));
 }
 
 fn opening_of(play: Play<'_>, engine: &'static str, host: Option<HostFacts>) -> Opening {

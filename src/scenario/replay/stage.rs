@@ -20,6 +20,8 @@ pub struct Stage<E> {
     declared: BTreeMap<Name, Verb>,
     /// How much had happened when the part under way began.
     part_began: usize,
+    /// When everything was looked at before that part, and last.
+    looked: (Duration, Duration),
     /// Actions that were begun and not joined.
     begun: BTreeMap<Option<Name>, Vec<Pending>>,
 }
@@ -30,7 +32,14 @@ impl<E: Engine> Stage<E> {
             (name.clone(), Verb::Create(Box::new(spec.clone())))
         };
         let declared = scenario.containers.iter().map(creation).collect();
-        Self { engine, tolerance, declared, part_began: 0, begun: BTreeMap::new() }
+        Self {
+            engine,
+            tolerance,
+            declared,
+            part_began: 0,
+            looked: Default::default(),
+            begun: BTreeMap::new(),
+        }
     }
 
     /// An engine with a virtual clock, on which times are exact.
@@ -81,6 +90,7 @@ impl<E: Engine> Stage<E> {
         container: Option<&Name>,
     ) -> Result<(StepTrace, Findings), Interrupted> {
         self.part_began = self.so_far();
+        let looked = self.now();
         let before = self.entries(container);
         let at = self.now();
         let done = self.act(&step.action, container)?;
@@ -99,6 +109,7 @@ impl<E: Engine> Stage<E> {
             diverged: Vec::new(),
         };
         self.look_again(&mut part);
+        self.looked.0 = looked;
         Ok((part, done.findings))
     }
 
@@ -126,6 +137,7 @@ impl<E: Engine> Stage<E> {
     /// Brings a step up to now: what has happened since its beginning, and what everything costs.
     pub(super) fn look_again(&mut self, part: &mut StepTrace) {
         part.happened = self.since(self.part_began).to_vec();
+        self.looked.1 = self.now();
         let entries = self.entries(part.container.as_ref());
         for (name, change) in &mut part.ledger {
             change.after = entries.get(name).cloned().unwrap_or_else(Entry::absent);
@@ -147,6 +159,11 @@ impl<E: Engine> Stage<E> {
             return Entry::absent();
         }
         Entry { status, resources: self.engine.resources(name) }
+    }
+
+    /// How much time was between the looks at the beginning and at the end of the last part.
+    pub(super) fn looked_for(&self) -> Duration {
+        self.looked.1.saturating_sub(self.looked.0)
     }
 
     pub(super) fn status(&self, name: &Name) -> Status {

@@ -11,7 +11,7 @@ mod house;
 mod network;
 mod ports;
 pub mod premises;
-mod request;
+pub(crate) mod request;
 mod rights;
 mod terminal;
 mod timers;

@@ -12,7 +12,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, conne
 use crate::world::{HttpRequest, RequestError, RequestId, Response};
 
 /// An answer longer than this is cut off.
-const LONGEST_ANSWER: usize = 1 << 20;
+pub(crate) const LONGEST_ANSWER: usize = 1 << 20;
 
 /// All requests of a replay, behind one descriptor.
 pub(super) struct Clients {
@@ -113,7 +113,7 @@ fn talk(
     }
 }
 
-fn what_failed(error: &io::Error) -> RequestError {
+pub(crate) fn what_failed(error: &io::Error) -> RequestError {
     match error.kind() {
         ErrorKind::ConnectionRefused => RequestError::Refused,
         ErrorKind::TimedOut => RequestError::TimedOut,
@@ -122,7 +122,7 @@ fn what_failed(error: &io::Error) -> RequestError {
 }
 
 /// Requests go to this host alone, whatever name it is called by.
-fn address(request: &HttpRequest) -> Option<SocketAddr> {
+pub(crate) fn address(request: &HttpRequest) -> Option<SocketAddr> {
     let authority = request.url.strip_prefix("http://")?.split(['/', '?', '#']).next()?;
     let host = match authority.rsplit_once(':') {
         Some((host, _)) if !authority.ends_with(']') => host,
@@ -135,7 +135,7 @@ fn address(request: &HttpRequest) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, request.port()?))
 }
 
-fn head_and_body(request: &HttpRequest) -> Vec<u8> {
+pub(crate) fn head_and_body(request: &HttpRequest) -> Vec<u8> {
     let rest = request.url.strip_prefix("http://").unwrap_or_default();
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let body = request.body.as_deref().unwrap_or_default();
@@ -147,7 +147,7 @@ fn head_and_body(request: &HttpRequest) -> Vec<u8> {
     .into_bytes()
 }
 
-fn parse(received: &[u8]) -> Option<Response> {
+pub(crate) fn parse(received: &[u8]) -> Option<Response> {
     let text = String::from_utf8_lossy(received);
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.lines().next()?.split(' ').nth(1)?.parse().ok()?;
