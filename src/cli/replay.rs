@@ -199,7 +199,7 @@ impl Replay {
     fn played(&self, play: Play<'_>, place: (&Globals, &Engines)) -> Result<Closing, ReplayFailure> {
         let engine = if self.engine == EngineWord::Auto { EngineWord::Linux } else { self.engine };
         if engine == EngineWord::Sim || self.speed.is_some() {
-            return Ok(play::in_the_simulator(play)?);
+            return Ok(play::in_the_simulator(play).map_err(EngineFailure::from)?);
         }
         let ended = place.1.play(engine, play, place.0, &mut OnStage::new()).map_err(ReplayFailure::from);
         match ended {
@@ -207,7 +207,7 @@ impl Replay {
                 if self.engine == EngineWord::Auto =>
             {
                 eprintln!("terrarium: replaying in the simulator: {obstacle}");
-                Ok(play::in_the_simulator(play)?)
+                Ok(play::in_the_simulator(play).map_err(EngineFailure::from)?)
             }
             Err(failure) if failure.is_silent() => Ok(Closing::default()),
             ended => ended,
