@@ -9,7 +9,7 @@ use crate::chance::Chance;
 use crate::court::{Court, is_closed};
 
 /// Enough to notice that something is wrong.
-const LIVES: u64 = 8;
+const LIVES: u64 = 6;
 
 #[test]
 fn random_lives_go_on_docker_as_the_model_has_predicted() {
@@ -17,11 +17,11 @@ fn random_lives_go_on_docker_as_the_model_has_predicted() {
         return;
     }
     let asked = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let (count, seed) =
-        (asked("TERRARIUM_ORACLE_LIVES").unwrap_or(LIVES), asked("TERRARIUM_ORACLE_SEED").unwrap_or(1));
+    let lives = asked("TERRARIUM_ORACLE_LIVES").unwrap_or(LIVES);
+    let seed = asked("TERRARIUM_ORACLE_SEED").unwrap_or(1);
     let court = Court::new();
     let files: Vec<_> =
-        (0..count).map(|number| court.story(&format!("{seed}-{number}"), &life(seed, number))).collect();
+        (0..lives).map(|number| court.story(&format!("{seed}-{number}"), &life(seed, number))).collect();
     let records = court.judge(&files);
     assert_eq!(records.len(), files.len(), "some were not lived");
     let steps: usize = records.iter().map(|record| record.steps.len()).sum();
@@ -32,7 +32,7 @@ fn random_lives_go_on_docker_as_the_model_has_predicted() {
         .map(crate::court::Record::report)
         .collect();
     println!(
-        "{} of {count} lives ({steps} steps) went as predicted, {} explained by a named difference",
+        "{} of {lives} lives ({steps} steps) went as predicted, {} explained by a named difference",
         records.len() - wrong.len(),
         explained.len()
     );
@@ -76,7 +76,7 @@ fn member(chance: &mut Chance) -> String {
         "signals: { SIGTERM: { exit: 5, after: 200ms }, SIGINT: { exit: 4 } }",
         "signals: { SIGTERM: ignore }",
         "signals: { SIGTERM: handle }, children: 2",
-        "children: { count: 2, exits: { after: 0s, code: 1 }, reap: true }",
+        "children: 2",
         "exits: { after: 0s, code: 0 }",
         "exits: { after: 0s, code: 3 }",
         "memory: 20MiB",
