@@ -16,15 +16,18 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Only for whoever has the journal: a socket that is there already belongs to nobody.
+    /// Only for whoever has the journal: a socket that is there already belongs to nobody. It stays when its keeper is killed,
+    /// which is how others find out.
     pub(super) fn open(estate: &Estate, id: &ContainerId) -> io::Result<Self> {
         let path = estate.socket(id);
-        match fs::remove_file(&path) {
+        let half = path.with_extension("new");
+        match fs::remove_file(&half) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = through(&path, |short| UnixListener::bind(short))?;
+        let listener = through(&half, |short| UnixListener::bind(short))?;
         listener.set_nonblocking(true)?;
+        fs::rename(&half, &path)?;
         Ok(Self { listener, path })
     }
 

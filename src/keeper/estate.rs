@@ -163,7 +163,13 @@ impl Estate {
     /// Removes the directory of one that never came to be: whoever began it was killed before there was a journal.
     pub(super) fn clear_stillborn(&self, id: &ContainerId) -> Result<(), EstateError> {
         let _held = self.lock()?;
-        if self.journal(id).exists() { Ok(()) } else { self.remove(id) }
+        if self.journal(id).exists() {
+            return Ok(());
+        }
+        for socket in [self.socket(id), self.socket(id).with_extension("new")] {
+            let _ = fs::remove_file(socket);
+        }
+        self.remove(id)
     }
 
     /// Removes all of a container that is no more, and keeps nothing of it.
@@ -183,6 +189,11 @@ impl Estate {
     /// All there are, in no order.
     pub fn ids(&self) -> Result<Vec<ContainerId>, EstateError> {
         ids_in(&self.containers())
+    }
+
+    /// Those that have a keeper, or had one that was killed.
+    pub(super) fn sockets(&self) -> Result<Vec<ContainerId>, EstateError> {
+        ids_in(&self.run)
     }
 
     /// Those that are gone and can still be read of.

@@ -40,7 +40,7 @@ pub use id::ContainerId;
 pub use layers::{Difference, Layers, LayersError, Size};
 pub use names::free_name;
 pub use question::{Asked, ask};
-pub use wake::{after_boot, look, look_at_all};
+pub use wake::{look, look_after, look_at_all};
 
 use self::call::Task;
 use self::control::{Answer, ControlError, Heard, Hearing, Patience, Reply, Request, say};
@@ -82,7 +82,10 @@ fn create(estate: Estate, id: ContainerId, asking: UnixStream) -> Result<(), Kee
     let Heard::Words(Request::Create(name, spec), _) = heard else { return Err(ControlError::Gone.into()) };
     let excuse = asking.try_clone()?;
     match Keeper::create(estate, id, name, spec, asking) {
-        Ok(keeper) => keeper.serve(),
+        Ok(keeper) => {
+            drop(excuse);
+            keeper.serve()
+        }
         Err(error) => excuse_oneself(&excuse, error),
     }
 }

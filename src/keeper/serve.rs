@@ -99,11 +99,13 @@ impl Keeper {
         let clock = HostClock::new();
         let facts = HostFacts { freezer: freezer_of(&cgroups), ..HostFacts::ASSUMED };
         fault::point();
-        let journal = estate.make(&id, |directory| {
-            Journal::create(&directory.join("journal"), id.as_str(), facts, &clock)
+        let (door, journal) = estate.make(&id, |directory| -> Result<_, KeeperError> {
+            let door = Door::open(&estate, &id)?;
+            fault::point();
+            Ok((door, Journal::create(&directory.join("journal"), id.as_str(), facts, &clock)?))
         })??;
         fault::point();
-        let mut keeper = Self::with(estate, id, name, Notebook { journal, clock }, cgroups)?;
+        let mut keeper = Self::with(estate, id, name, Notebook { journal, clock }, cgroups, door)?;
         let number = keeper.connect(asking);
         keeper.ask(number, Verb::Create(spec));
         Ok(keeper)
@@ -122,13 +124,17 @@ impl Keeper {
         };
         let clock = HostClock::new();
         let Some(name) = journal.account().name.clone() else {
+            let door = Door::open(&estate, &id)?;
             estate.remove(&id)?;
+            door.close();
             return Ok(Beginning::Gone);
         };
         let cgroups = Cgroups::detect();
         // What can outlive its keeper: a process that has switched its death signal off, and empty cgroups.
         cgroups.clear(&Estate::cgroup(&id))?;
-        let mut keeper = Self::with(estate, id, name, Notebook { journal, clock }, cgroups)?;
+        let door = Door::open(&estate, &id)?;
+        fault::point();
+        let mut keeper = Self::with(estate, id, name, Notebook { journal, clock }, cgroups, door)?;
         keeper.recover()?;
         if keeper.is_gone() {
             keeper.leave();
@@ -143,6 +149,7 @@ impl Keeper {
         name: Name,
         notes: Notebook,
         cgroups: Cgroups,
+        door: Door,
     ) -> Result<Self, KeeperError> {
         let streams = Rc::new(RefCell::new(Streams::new(estate.log(&id))));
         let dwelling = Dwelling::new(estate.clone(), id.clone(), Rc::clone(&streams));
@@ -150,8 +157,6 @@ impl Keeper {
         let (host, asked) = (account.host.clone(), account.asked);
         let world = Linux::on(Box::new(dwelling), cgroups, account.opening.facts)?;
         let local = Local::resumed(host, world, notes, asked);
-        let door = Door::open(&estate, &id)?;
-        fault::point();
         Ok(Self {
             estate,
             id,

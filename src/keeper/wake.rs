@@ -6,8 +6,20 @@ use super::call::{Call, CallError};
 use super::{ContainerId, Estate, EstateError};
 use crate::engine::journal::{self, Account, Clock as _, HostClock, JournalError};
 
+/// What every command begins with: nobody is left alone whose keeper was killed, or whom it was before the host went down.
+pub fn look_after(estate: &Estate) -> Result<(), CallError> {
+    after_boot(estate)?;
+    for id in estate.sockets()? {
+        if !journal::is_kept(&estate.journal(&id)) {
+            // What is wrong with one is said when that one is asked for.
+            let _ = look(estate, &id);
+        }
+    }
+    Ok(())
+}
+
 /// Once in each of the host's lives: lets those come back that are to, as their restart policies say.
-pub fn after_boot(estate: &Estate) -> Result<(), CallError> {
+fn after_boot(estate: &Estate) -> Result<(), CallError> {
     let boot = HostClock::new().now().boot;
     if estate.last_boot().as_deref() == Some(&boot.to_string()) {
         return Ok(());
@@ -33,7 +45,10 @@ pub fn look(estate: &Estate, id: &ContainerId) -> Result<Option<Account>, CallEr
     };
     let account = read()?;
     let alone = match &account {
-        None => estate.directory(id).exists(),
+        None => {
+            estate.clear_stillborn(id)?;
+            return Ok(read()?);
+        }
         Some(account) => (account.is_gone() || account.host.needs_keeper()) && !journal::is_kept(&path),
     };
     if !alone {
@@ -45,7 +60,7 @@ pub fn look(estate: &Estate, id: &ContainerId) -> Result<Option<Account>, CallEr
 
 /// All containers that there are.
 pub fn look_at_all(estate: &Estate) -> Result<Vec<(ContainerId, Account)>, CallError> {
-    after_boot(estate)?;
+    look_after(estate)?;
     let mut all = Vec::new();
     for id in estate.ids()? {
         if let Some(account) = look(estate, &id)? {

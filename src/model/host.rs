@@ -106,6 +106,7 @@ impl Host {
         if let Observation::NameGranted | Observation::NameDenied = seen
             && let Some(rename) = self.renames.get_mut(&id).and_then(VecDeque::pop_front)
         {
+            self.renames.retain(|_, waiting| !waiting.is_empty());
             self.renamed(id, rename, &seen, &mut effects);
             return effects;
         }

@@ -25,7 +25,7 @@ mod wishes;
 use clap::Subcommand;
 
 use super::Globals;
-use crate::keeper::{CallError, Estate, after_boot};
+use crate::keeper::{CallError, Estate, look_after};
 
 /// What can be asked of a container.
 #[derive(Subcommand)]
@@ -71,9 +71,9 @@ impl ContainerVerb {
     }
 }
 
-/// This user's containers, looked after once since the host came up.
+/// This user's containers, with nobody left alone whose keeper was killed.
 pub(super) fn estate(globals: &Globals) -> Result<Estate, CallError> {
     let estate = Estate::open(globals.root.as_deref())?;
-    after_boot(&estate)?;
+    look_after(&estate)?;
     Ok(estate)
 }

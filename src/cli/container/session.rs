@@ -241,6 +241,11 @@ impl Watch {
         let _raw = if raw { Some(Raw::begin(stdin.as_fd())?) } else { None };
         let (mut detached, mut asked_to_end) = (false, 0);
         loop {
+            // What was said along with the last answer was taken in with it, and no descriptor tells of it any more.
+            if let Some(code) = heard(call)? {
+                flows.finish();
+                return Ok(Ended::Process(code));
+            }
             let mut watched = vec![
                 PollFd::new(call.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
@@ -276,12 +281,6 @@ impl Watch {
                     }
                     call.send(&Request::Ask(Verb::Kill { signal }), &[])?;
                 }
-            }
-            if ready[0]
-                && let Some(code) = heard(call)?
-            {
-                flows.finish();
-                return Ok(Ended::Process(code));
             }
         }
     }

@@ -1,0 +1,141 @@
+//! Kill -9 at every step: of a keeper, of a command, of a container's init. Nobody is forgotten or doubled, nothing leaks.
+
+use std::time::Duration;
+
+use crate::stage::{Stage, Told, eventually, is_forbidden, kill, told};
+
+/// Every how many steps one is taken; all of them with `TERRARIUM_FAULTS=all`.
+fn stride() -> usize {
+    if std::env::var("TERRARIUM_FAULTS").is_ok_and(|wanted| wanted == "all") { 1 } else { 4 }
+}
+
+/// Runs commands of which the first starts a keeper that dies at this point of its life. Says whether it got there.
+fn live(stage: &Stage, point: usize, commands: &[&[&str]]) -> Vec<Told> {
+    let (first, rest) = commands.split_first().unwrap();
+    let mut dying = stage.command(first);
+    dying.env("TERRARIUM_DIE_AT", point.to_string());
+    let mut all = vec![told(dying)];
+    all.extend(rest.iter().map(|words| stage.run(words)));
+    all
+}
+
+/// Whatever has become of it: it is there once or not at all, and can be removed.
+fn clear_up(stage: &Stage, point: usize, lived: &[Told]) {
+    let ids = stage.ids();
+    assert!(ids.len() <= 1, "point {point}: {ids:?} {lived:#?}");
+    eventually("at most one is alive", || stage.inmates().len() <= 1);
+    // It is as good as any, or is not there: then its name is free.
+    let again = stage.run(&["create", "--name", "web", "lab"]);
+    let there = again.complaint.contains("already in use");
+    assert!(again.status == 0 || there, "point {point}: {again:?} {lived:#?}");
+    let restarted = stage.run(&["restart", "-t", "0", "web"]);
+    assert_eq!(restarted.status, 0, "point {point}: {restarted:?} {lived:#?}");
+    let ids = stage.ids();
+    assert_eq!(ids.len(), 1, "point {point}: {ids:?}");
+    let removed = stage.run(&["rm", "-f", "web"]);
+    assert_eq!((removed.status, removed.complaint.as_str()), (0, ""), "point {point}: {lived:#?}");
+    stage.is_empty_soon(&ids);
+}
+
+fn everywhere(prepare: &[&[&str]], commands: &[&[&str]]) {
+    let stage = Stage::new();
+    stage.good(&["run", "--rm", "lab", "true"]);
+    let mut point = 1;
+    loop {
+        for words in prepare {
+            stage.good(words);
+        }
+        eventually("only what dies is there", || stage.keepers().is_empty());
+        let lived = live(&stage, point, commands);
+        let unharmed = lived.iter().all(|told| told.status == 0);
+        clear_up(&stage, point, &lived);
+        if unharmed {
+            break;
+        }
+        point += stride();
+        assert!(point < 1000, "it never ends");
+    }
+    assert!(point > 10, "only {point} points were passed");
+}
+
+#[test]
+fn a_keeper_may_die_at_every_step_of_a_first_life() {
+    if is_forbidden("dying keepers") {
+        return;
+    }
+    everywhere(
+        &[],
+        &[
+            &["create", "--name", "web", "lab"],
+            &["start", "web"],
+            &["pause", "web"],
+            &["unpause", "web"],
+            &["rm", "-f", "web"],
+        ],
+    );
+}
+
+#[test]
+fn a_keeper_may_die_at_every_step_of_a_later_life() {
+    if is_forbidden("dying keepers") {
+        return;
+    }
+    everywhere(
+        &[&["run", "-d", "--name", "web", "lab"], &["stop", "-t", "0", "web"]],
+        &[&["start", "web"], &["restart", "-t", "0", "web"], &["kill", "web"], &["rm", "web"]],
+    );
+}
+
+#[test]
+fn a_keeper_may_die_again_while_the_loss_of_the_last_is_mended() {
+    if is_forbidden("dying keepers") {
+        return;
+    }
+    let stage = Stage::new();
+    for point in (1..40).step_by(2 * stride()) {
+        stage.good(&["run", "-d", "--name", "web", "--restart", "always", "lab"]);
+        for pid in stage.keepers() {
+            kill(pid);
+        }
+        eventually("it is gone", || stage.keepers().is_empty());
+        let lived = live(&stage, point, &[&["restart", "-t", "0", "web"], &["rm", "-f", "web"]]);
+        clear_up(&stage, point, &lived);
+    }
+}
+
+#[test]
+fn a_command_may_die_at_any_time() {
+    if is_forbidden("dying commands") {
+        return;
+    }
+    let stage = Stage::new();
+    let rounds = 60 / stride() as u64;
+    for round in 0..rounds {
+        let mut command = stage.begin(&["run", "-d", "--name", "web", "lab"]);
+        std::thread::sleep(Duration::from_micros(round * 30_000 / rounds));
+        command.kill().unwrap();
+        command.wait().unwrap();
+        clear_up(&stage, usize::try_from(round).unwrap(), &[]);
+    }
+}
+
+#[test]
+fn an_init_may_die_at_any_time() {
+    if is_forbidden("dying inits") {
+        return;
+    }
+    let stage = Stage::new();
+    let rounds = 40 / stride() as u64;
+    for round in 0..rounds {
+        let mut command = stage.begin(&["run", "-d", "--name", "web", "lab"]);
+        eventually("somebody is inside", || {
+            !stage.inmates().is_empty() || command.try_wait().unwrap().is_some()
+        });
+        std::thread::sleep(Duration::from_micros(round * 500));
+        for pid in stage.inmates() {
+            kill(pid);
+        }
+        command.wait().unwrap();
+        clear_up(&stage, usize::try_from(round).unwrap(), &[]);
+    }
+}

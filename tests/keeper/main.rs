@@ -1,0 +1,12 @@
+//! Containers from one command to the next: their keepers, their journals, and what may come in between.
+#![cfg(all(target_os = "linux", feature = "linux"))]
+#![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not the stage that they stand on")]
+
+mod crowd;
+mod faults;
+mod journal;
+mod life;
+mod oddities;
+mod reboot;
+mod stage;
+mod streams;
