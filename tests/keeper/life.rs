@@ -25,7 +25,7 @@ fn a_container_lives_from_command_to_command_and_leaves_nothing() {
     stage.good(&["start", "shop"]);
     assert!(stage.bad(&["rm", "shop"], 1).contains("it is running"));
     stage.good(&["rm", "-f", "shop"]);
-    stage.is_empty_soon(&[id.clone()]);
+    stage.is_empty_soon(std::slice::from_ref(&id));
     assert_eq!(names_in(&stage.root().join("data/past")), [id]);
 }
 

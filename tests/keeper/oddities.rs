@@ -11,7 +11,11 @@ fn four_thousand_variables_arrive() {
     }
     let stage = Stage::new();
     let file = tempfile::NamedTempFile::new().unwrap();
-    let text: String = (0..4000).map(|nth| format!("VARIABLE_{nth}=value {nth}\n")).collect();
+    let lines: Vec<String> = (0..4000).map(|nth| format!("VARIABLE_{nth}=value {nth}")).collect();
+    let text = lines.join(
+        "
+",
+    );
     fs::write(file.path(), text).unwrap();
     stage.good(&["run", "-d", "--name", "web", "--env-file", file.path().to_str().unwrap(), "lab"]);
     let [pid] = stage.inmates()[..] else { panic!("one process") };
