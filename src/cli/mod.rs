@@ -3,9 +3,9 @@
 mod check;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod container;
-mod engine;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod doctor;
+mod engine;
 mod image;
 mod keyboard;
 mod language;
