@@ -51,7 +51,9 @@ impl Owner {
         }
         let Ok(pid) = pid.parse::<u32>() else { return false };
         let number = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
-        kill(number, None) != Err(Errno::ESRCH) && start_of(pid).is_none_or(|now| now == start)
+        kill(number, None) != Err(Errno::ESRCH)
+            && start_of(pid).is_none_or(|now| now == start)
+            && !is_zombie(pid)
     }
 }
 
@@ -62,6 +64,12 @@ fn boot() -> String {
 fn pid_namespace() -> String {
     let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     link.to_string_lossy().chars().filter(char::is_ascii_digit).collect()
+}
+
+/// It has ended, and its parent has not asked how.
+fn is_zombie(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['Z', 'X']))
 }
 
 /// Ticks since the boot: the 22nd field of `proc_pid_stat(5)`; the second may contain spaces.
@@ -82,6 +90,11 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let of_child =
             this.as_str().replacen(&format!("/{}/", std::process::id()), &format!("/{}/", child.id()), 1);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !is_zombie(child.id()) && std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(!Owner::read(&of_child).lives(), "nobody has asked for its end yet");
         child.wait().unwrap();
         assert!(!Owner::read(&of_child).lives());
     }
