@@ -76,7 +76,8 @@ pub(super) fn prepare(
     }
     for name in DEVICES {
         let path = Path::new("/dev").join(name);
-        let options = Options { attributes: sys::MOUNT_ATTR_RDONLY, ..Options::default() };
+        let attributes = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NOEXEC;
+        let options = Options { attributes, ..Options::default() };
         trees.push(take(draft, Step::Devices, &path, &path, &options)?);
     }
     Ok(trees)

@@ -42,6 +42,9 @@ const FSMOUNT_CLOEXEC: libc::c_uint = 1;
 const MOVE_MOUNT_F_EMPTY_PATH: libc::c_uint = 0x4;
 const MOVE_MOUNT_T_EMPTY_PATH: libc::c_uint = 0x40;
 
+/// How often a lookup is begun again before it is given up.
+const LOOKUPS: u32 = 1000;
+
 pub(super) const RESOLVE_NO_MAGICLINKS: u64 = 0x2;
 pub(super) const RESOLVE_NO_SYMLINKS: u64 = 0x4;
 pub(super) const RESOLVE_IN_ROOT: u64 = 0x10;
@@ -365,11 +368,18 @@ pub(super) fn open_resolved(path: &CStr, flags: libc::c_int, resolve: u64) -> ni
         resolve: u64,
     }
     let how = How { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve };
-    // SAFETY: `path` and `how` outlive the call, and the size passed is that of `how`.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<How>())
-    };
-    owned(Errno::result(fd)?)
+    // While anything is renamed or mounted on the host, a lookup that goes up says that it cannot be sure.
+    let mut tries = 0;
+    loop {
+        // SAFETY: `path` and `how` outlive the call, and the size passed is that of `how`.
+        let fd = unsafe {
+            libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<How>())
+        };
+        match Errno::result(fd) {
+            Err(Errno::EAGAIN) if tries < LOOKUPS => tries += 1,
+            result => return owned(result?),
+        }
+    }
 }
 
 /// Hangs a tree from [`open_tree`] or [`make_file_system`] at the place that a descriptor stands for.
