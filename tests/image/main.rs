@@ -8,5 +8,6 @@ mod carrying;
 mod crafted;
 mod hostile;
 mod keeping;
+mod nginx;
 mod registries;
 mod unpacking;
