@@ -11,6 +11,9 @@ fn main() -> ExitCode {
         if terrarium::keeper::is_keeper(&argv0) {
             return terrarium::keeper::main(std::env::args_os());
         }
+        if terrarium::keeper::porter::is_porter(&argv0) {
+            return terrarium::keeper::porter::main(std::env::args_os());
+        }
     }
     terrarium::cli::main()
 }

@@ -6,7 +6,21 @@ use assert_cmd::Command;
 
 const VERBS: [&str; 6] = ["replay", "lessons", "quiz", "check", "model", "schema"];
 #[cfg(all(target_os = "linux", feature = "linux"))]
-const VERBS_THAT_READ: [&str; 5] = ["ps", "inspect", "port", "history", "record"];
+const VERBS_THAT_READ: [&str; 13] = [
+    "ps",
+    "inspect",
+    "logs",
+    "stats",
+    "top",
+    "port",
+    "events",
+    "diff",
+    "history",
+    "record",
+    "watch",
+    "completions",
+    "cp",
+];
 #[cfg(not(all(target_os = "linux", feature = "linux")))]
 const VERBS_THAT_READ: [&str; 0] = [];
 

@@ -137,6 +137,9 @@ struct Globals {
 
 /// Reads the words, does what they say, and returns the exit status.
 pub fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    clap_complete::CompleteEnv::with_factory(|| look::completing(<Words as clap::CommandFactory>::command()))
+        .complete();
     let words = match Words::try_parse() {
         Ok(words) => words,
         Err(error) => return ExitCode::from(wrong_words::answer(&error)),

@@ -79,6 +79,18 @@ impl Estate {
         gone.into_iter().max_by_key(|resident| resident.account.latest.wall).ok_or(missing)
     }
 
+    /// What a container's journal tells at this moment, be it that it is gone; nobody looks after it.
+    pub fn told_of(&self, id: &ContainerId) -> Option<Account> {
+        let past = self.data().join("past").join(id.as_str());
+        [self.journal(id), past].iter().find_map(|path| journal::read(path).ok())
+    }
+
+    /// The names that there are, as far as one can see at a glance.
+    pub fn names(&self) -> Vec<String> {
+        let links = std::fs::read_dir(self.data().join("names")).into_iter().flatten().flatten();
+        links.filter_map(|link| link.file_name().into_string().ok()).collect()
+    }
+
     /// Those that are gone and can still be told of.
     pub fn gone(&self) -> Result<Vec<Resident>, EstateError> {
         let read =

@@ -170,7 +170,6 @@ fn inside(layer: &Path, path: &Path) -> PathBuf {
 
 /// Whether a directory hides what lower layers have in it.
 fn is_opaque(directory: &Path) -> bool {
-    [c"trusted.overlay.opaque", c"user.overlay.opaque"]
-        .into_iter()
-        .any(|name| crate::runtime::extended_attribute(directory, name).is_some_and(|value| value == b"y"))
+    let is_set = |name| matches!(xattr::get(directory, name), Ok(Some(value)) if value == b"y");
+    ["trusted.overlay.opaque", "user.overlay.opaque"].into_iter().any(is_set)
 }

@@ -20,10 +20,12 @@ mod layers;
 pub mod log;
 mod names;
 mod notebook;
+pub mod porter;
 mod question;
 mod serve;
 mod streams;
 pub mod terminal;
+mod vigil;
 mod wake;
 
 use std::ffi::OsString;
@@ -40,6 +42,7 @@ pub use id::ContainerId;
 pub use layers::{Difference, Layers, LayersError, Size};
 pub use names::free_name;
 pub use question::{Asked, ask};
+pub use vigil::{Part, Vigil};
 pub use wake::{look, look_after, look_at_all};
 
 use self::call::Task;

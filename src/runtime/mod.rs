@@ -59,8 +59,9 @@ pub use exec::{EnterError, Exec, ExecControlError, ExecCreateError, ExecOptions,
 pub use ids::capabilities;
 pub use message::{ExecError, Progress};
 pub use probe::{Found, ProbeError, probe};
+pub use processes::companions;
 pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
 pub use sockets::{Made, SocketKind, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
-pub use sys::{accept, close_from, extended_attribute, receive, set_window_size, window_size};
+pub use sys::{accept, close_from, receive, set_window_size, window_size};

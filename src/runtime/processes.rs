@@ -41,6 +41,12 @@ pub(super) fn members(pid_namespace: &NamespaceName) -> Vec<Pid> {
     pids.filter(|pid| namespace(*pid, "pid").as_ref() == Some(pid_namespace)).collect()
 }
 
+/// The processes that live in the pid namespace of a process, that one included.
+pub fn companions(pid: i32) -> Vec<i32> {
+    let home = namespace(Pid::from_raw(pid), "pid");
+    home.map_or_else(Vec::new, |home| members(&home).into_iter().map(Pid::as_raw).collect())
+}
+
 /// What a process does; none if it has ended and been waited for.
 pub(super) fn state(pid: Pid) -> Option<State> {
     stat(pid).map(|stat| stat.state)

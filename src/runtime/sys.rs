@@ -247,17 +247,6 @@ pub fn receive(
     Ok((message.bytes, descriptors))
 }
 
-/// An extended attribute of a file, which is not looked for behind a symbolic link; none if it has none of this name.
-pub fn extended_attribute(path: &std::path::Path, name: &CStr) -> Option<Vec<u8>> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
-    let mut value = [0_u8; 256];
-    // SAFETY: both names end with a zero, and at most as much is written as there is room for.
-    let length =
-        unsafe { libc::lgetxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
-    usize::try_from(length).ok().and_then(|length| value.get(..length)).map(<[u8]>::to_vec)
-}
-
 /// Takes the next client of a listening socket, without waiting.
 pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;

@@ -9,6 +9,7 @@
 //! questions of LESSON                    all that it asks
 //! machine, state NAME                    the diagram; one state with its arrows and what each command does to it
 //! lessons                                a table for teachers
+//! transcript NAME of verbs               what a test of the verbs has been shown to print
 //! section HEADING of FILE                what another page says under that heading
 //! code NAME of FILE                      a function or a type, with its comment
 //! help of every verb                     a heading and the help of each, without the options that all have
@@ -106,6 +107,9 @@ pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
 }
 
 fn of_something(source: &str, kernel: Kernel) -> String {
+    if let Some(name) = source.strip_prefix("transcript ").and_then(|rest| rest.strip_suffix(" of verbs")) {
+        return shown_by_a_test(name);
+    }
     if let Some(state) = source.strip_prefix("state ") {
         return life::state(state, kernel);
     }
@@ -184,6 +188,18 @@ fn printed(line: &str) -> String {
     let text = selection.map_or(text.clone(), |selection| transcript::cut(&text, selection));
     let language = if words.contains("mermaid") { "mermaid" } else { "text" };
     fenced(language, &text)
+}
+
+/// What stands in the snapshot of a test in `tests/verbs`, without its heading.
+fn shown_by_a_test(name: &str) -> String {
+    let (name, language) = match name {
+        "history" => ("history__a_life_is_told_in_chapters", "text"),
+        _ => ("record__a_recorded_life_reads_well", "yaml"),
+    };
+    let path = root().join(format!("tests/verbs/snapshots/verbs__{name}.snap"));
+    let text = fs::read_to_string(path).unwrap();
+    let (_, body) = text.split_once("\n---\n").unwrap();
+    fenced(language, body)
 }
 
 fn help() -> String {

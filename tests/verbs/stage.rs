@@ -1,7 +1,7 @@
 //! An estate in a temporary directory, with containers whose lives a simulator has led.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -107,6 +107,10 @@ impl Stage {
 
     pub(super) fn id(&self, name: &str) -> &ContainerId {
         &self.lives.iter().find(|life| life.name.as_str() == name).unwrap().id
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.root.path()
     }
 
     /// A file beside the estate.

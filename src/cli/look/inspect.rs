@@ -109,7 +109,7 @@ impl Inspect {
 }
 
 /// Its PID 1, as this host numbers it; its keeper knows.
-fn pid_of(estate: &Estate, id: &ContainerId) -> Result<Option<i32>, CallError> {
+pub(super) fn pid_of(estate: &Estate, id: &ContainerId) -> Result<Option<i32>, CallError> {
     if !estate.socket(id).exists() {
         return Ok(None);
     }

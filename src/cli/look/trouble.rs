@@ -25,6 +25,11 @@ impl Trouble {
     pub(super) fn world(said: impl Display) -> Self {
         Self { said: said.to_string(), status: BAD }
     }
+
+    /// Nobody listens any more, and there is nothing to complain of.
+    pub(super) fn silent() -> Self {
+        Self { said: String::new(), status: GOOD }
+    }
 }
 
 /// The exit status of a verb; its sentence, if it failed.
@@ -32,7 +37,9 @@ pub(super) fn status_of(result: Result<(), Trouble>) -> u8 {
     match result {
         Ok(()) => GOOD,
         Err(trouble) => {
-            complain(&trouble.said);
+            if !trouble.said.is_empty() {
+                complain(&trouble.said);
+            }
             trouble.status
         }
     }

@@ -4,6 +4,6 @@ mod chapters;
 mod entry;
 mod text;
 
-pub use text::{history, line};
+pub use text::{beginning, history, line};
 
 pub use entry::json;

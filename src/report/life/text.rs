@@ -35,6 +35,18 @@ pub fn history(of: &Portrait<'_>, paint: Paint, why: Why) -> String {
     page.text
 }
 
+/// What there is to say before one begins to watch.
+pub fn beginning(of: &Portrait<'_>, paint: Paint) -> String {
+    let mut page = Page { text: String::new(), paint, why: Why::Untold };
+    page.heading(of);
+    let now = format!("{}: {}", of.status.state, of.status.state.sentence());
+    for part in wrap(&now, WIDTH - 2) {
+        let _ = writeln!(page.text, "  {}", paint.as_role(Role::Text, part));
+    }
+    page.text.push('\n');
+    page.text
+}
+
 /// One thing, as it happens.
 pub fn line(tale: &Tale, paint: Paint) -> String {
     let (label, text) = entry::words(&tale.told);

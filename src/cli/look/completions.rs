@@ -1,0 +1,70 @@
+//! `terrarium completions`: the shell completes verbs, flags and containers.
+
+use std::io;
+
+use clap::{Args, Command, ValueEnum};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
+
+use super::super::written;
+use super::trouble::{Trouble, status_of};
+use crate::keeper::Estate;
+
+/// Print what makes a shell complete verbs, flags and containers
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  source <(terrarium completions bash)            for this shell
+  terrarium completions fish > ~/.config/fish/completions/terrarium.fish")]
+pub(in crate::cli) struct Completions {
+    /// Which shell
+    shell: Shell,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+/// The variable by which a shell asks for words.
+const VARIABLE: &str = "COMPLETE";
+const NAME: &str = "terrarium";
+
+impl Completions {
+    pub(super) fn perform(&self) -> u8 {
+        let completer: &dyn EnvCompleter = match self.shell {
+            Shell::Bash => &Bash,
+            Shell::Elvish => &Elvish,
+            Shell::Fish => &Fish,
+            Shell::Powershell => &Powershell,
+            Shell::Zsh => &Zsh,
+        };
+        let mut script = Vec::new();
+        match completer.write_registration(VARIABLE, NAME, NAME, NAME, &mut script) {
+            Ok(()) => written("the completions", &String::from_utf8_lossy(&script)),
+            Err(error) => status_of(Err(cannot_write(&error))),
+        }
+    }
+}
+
+fn cannot_write(error: &io::Error) -> Trouble {
+    Trouble::world(format_args!("cannot write the completions: {error}"))
+}
+
+/// The command line, with the containers that there are wherever one can be named.
+pub(in crate::cli) fn completing(words: Command) -> Command {
+    let names = || -> Vec<CompletionCandidate> {
+        let names = Estate::open(None).map(|estate| estate.names()).unwrap_or_default();
+        names.into_iter().map(CompletionCandidate::new).collect()
+    };
+    words.mut_subcommands(|verb| {
+        verb.mut_args(|arg| {
+            let is_container = matches!(arg.get_id().as_str(), "container" | "containers");
+            if is_container { arg.add(ArgValueCandidates::new(names)) } else { arg }
+        })
+    })
+}

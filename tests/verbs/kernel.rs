@@ -1,0 +1,175 @@
+//! The same verbs with containers that really live: their output, their processes, their files, their costs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use terrarium::world::linux::Linux;
+
+use super::stage::Stage;
+
+/// An estate with real containers, which are removed with it.
+struct House {
+    stage: Stage,
+}
+
+impl House {
+    /// None where the host lets nobody make containers; that is said.
+    fn open() -> Option<Self> {
+        let stage = Stage::new();
+        if let Err(obstacle) = Linux::open(Some(stage.root()), &BTreeMap::new()) {
+            println!("skipped: containers that really live, {obstacle}");
+            return None;
+        }
+        Some(Self { stage })
+    }
+
+    fn printed(&self, words: &[&str]) -> String {
+        self.stage.printed(words)
+    }
+
+    /// Runs one that stays.
+    fn keep(&self, name: &str, command: &[&str]) {
+        self.printed(&[&["create", "--name", name, "lab"], command].concat());
+        self.printed(&["start", name]);
+    }
+
+    /// A command that goes on, and whose lines are read.
+    fn begin(&self, words: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_terrarium"));
+        command.arg("--root").arg(self.stage.root()).args(words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let there = self.stage.terrarium(&["ps", "-aq"]).out;
+        for id in there.split_whitespace() {
+            let _ = self.stage.terrarium(&["rm", "-f", id]);
+        }
+    }
+}
+
+/// The first line with a word in it.
+fn line_with(child: &mut Child, word: &str) -> String {
+    let out = BufReader::new(child.stdout.take().unwrap());
+    out.lines().map(|line| line.unwrap()).find(|line| line.contains(word)).unwrap_or_default()
+}
+
+#[test]
+fn what_a_container_writes_can_be_read() {
+    let Some(house) = House::open() else { return };
+    house.keep("job", &["echo", "one line"]);
+    house.printed(&["wait", "job"]);
+    assert_eq!(house.printed(&["logs", "job"]), "one line\n");
+    assert_eq!(house.printed(&["logs", "-f", "job"]), "one line\n");
+    assert_eq!(house.printed(&["logs", "--tail", "0", "job"]), "");
+    assert_eq!(house.printed(&["logs", "--until", "1h", "job"]), "");
+    assert_eq!(house.printed(&["logs", "--since", "1h", "-n", "5", "job"]), "one line\n");
+    let stamped = house.printed(&["logs", "-t", "job"]);
+    assert!(stamped.ends_with("Z one line\n") && stamped.starts_with("20"), "{stamped}");
+}
+
+#[test]
+fn processes_and_costs_are_those_of_the_container() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    if Command::new("ps").arg("-ef").output().is_ok() {
+        let top = house.printed(&["top", "web"]);
+        let titles: Vec<&str> = top.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(titles, ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
+        assert_eq!(top.lines().count(), 2, "{top}");
+    } else {
+        println!("skipped: the processes of a container, there is no ps here");
+    }
+    let stats = house.printed(&["stats", "--no-stream"]);
+    let heading = "CONTAINER ID NAME CPU % MEM USAGE / LIMIT MEM % NET I/O BLOCK I/O PIDS";
+    assert_eq!(stats.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" "), heading);
+    assert_eq!(house.printed(&["stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}"]), "web 1\n");
+    let pid = house.printed(&["inspect", "-f", "{{.State.Pid}}", "web"]);
+    assert!(fs::metadata(format!("/proc/{}", pid.trim())).is_ok(), "{pid}");
+    house.printed(&["stop", "-t", "0", "web"]);
+    let told = house.stage.terrarium(&["top", "web"]);
+    assert_eq!((told.status, told.err.contains("not running")), (Some(1), true), "{}", told.err);
+}
+
+#[test]
+fn a_life_can_be_followed_until_it_is_over() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    let mut watching = house.begin(&["watch", "web"]);
+    let mut listening = house.begin(&["events", "--since", "1m", "--filter", "event=die"]);
+    house.printed(&["rm", "-f", "web"]);
+    assert!(line_with(&mut watching, "removing → absent").contains("state"));
+    assert!(watching.wait().unwrap().success());
+    assert!(line_with(&mut listening, "exitCode=137").contains("container die"));
+    listening.kill().unwrap();
+    listening.wait().unwrap();
+}
+
+#[test]
+fn files_go_in_and_come_out_and_are_told_of() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    let at = |name: &str| house.stage.file(name).to_str().unwrap().to_owned();
+    fs::create_dir_all(at("site/deep")).unwrap();
+    fs::write(at("site/deep/page"), "text").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", at("site/link")).unwrap();
+    house.printed(&["cp", &at("site"), "web:/tmp/site"]);
+    house.printed(&["cp", "web:/tmp/site", &at("back")]);
+    assert_eq!(fs::read_to_string(at("back/deep/page")).unwrap(), "text");
+    // The link leads to the container's own file, never to the host's.
+    house.printed(&["cp", "-L", "web:/tmp/site/link", &at("passwd")]);
+    assert!(fs::read_to_string(at("passwd")).unwrap().ends_with("/bin/false\n"));
+    house.printed(&["cp", "web:/tmp/../../../../etc/passwd", &at("same")]);
+    assert_eq!(fs::read(at("same")).unwrap(), fs::read(at("passwd")).unwrap());
+    let diff = house.printed(&["diff", "web"]);
+    assert_eq!(diff, "C /tmp\nA /tmp/site\nA /tmp/site/deep\nA /tmp/site/deep/page\nA /tmp/site/link\n");
+    for (words, said) in [
+        (["cp", "web:/none", "."], "no such file: /none"),
+        (["cp", "nobody:/etc", "."], "no such container: nobody"),
+        (["cp", &at("site"), "web:/none/there"], "no such directory: /none"),
+        (["cp", &at("site/deep/page"), "web:/none/"], "no such directory: /none/"),
+    ] {
+        let told = house.stage.terrarium(&words);
+        assert_eq!((told.status, told.err.contains(said)), (Some(1), true), "{words:?}: {}", told.err);
+    }
+    assert_eq!(house.stage.terrarium(&["cp", "a", "b"]).status, Some(2));
+    let stream = house.begin(&["cp", "web:/tmp/site", "-"]).wait_with_output().unwrap().stdout;
+    let mut archive = tar::Archive::new(stream.as_slice());
+    let names: Vec<_> =
+        archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()).collect();
+    assert!(names.iter().any(|name| name.ends_with("site/deep/page")), "{names:?}");
+}
+
+#[test]
+fn a_container_that_does_not_run_gives_its_files_to_root() {
+    let Some(house) = House::open() else { return };
+    house.keep("job", &["true"]);
+    house.printed(&["wait", "job"]);
+    let target = house.stage.file("passwd");
+    let told = house.stage.terrarium(&["cp", "job:/etc/passwd", target.to_str().unwrap()]);
+    if nix::unistd::geteuid().is_root() {
+        assert_eq!((told.status, told.err.as_str()), (Some(0), ""));
+        assert!(fs::read_to_string(target).unwrap().starts_with("root:"));
+    } else {
+        assert!(told.status == Some(1) && told.err.contains("only root"), "{}", told.err);
+    }
+}
+
+#[test]
+fn a_recorded_life_of_a_real_container_replays() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    for words in
+        [vec!["pause", "web"], vec!["unpause", "web"], vec!["stop", "-t", "1", "web"], vec!["start", "web"]]
+    {
+        house.printed(&words);
+    }
+    house.printed(&["kill", "web"]);
+    let file = house.stage.file("web.yaml");
+    fs::write(&file, house.printed(&["record", "web"])).unwrap();
+    house.printed(&["replay", "--engine", "sim", file.to_str().unwrap()]);
+}
