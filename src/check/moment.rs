@@ -222,6 +222,7 @@ impl Past {
             }
             Input::KeeperLost => {
                 self.timers.retain(|timer| *timer == Timer::BackOff);
+                self.failed_start |= self.set_up;
                 self.process_is_gone();
             }
             Input::TimePassed => {}
@@ -295,6 +296,7 @@ impl Past {
                 self.policy_starts |= *timer == Timer::BackOff;
             }
             Observation::Ended(ending) => {
+                self.failed_start |= self.set_up;
                 self.process_is_gone();
                 self.last_end = Some(*ending);
             }

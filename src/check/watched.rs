@@ -205,10 +205,8 @@ impl Watched {
         let Some(life) = self.lives.get(&id) else { return };
         let mut now = life.past.clone();
         now.take_in(at, Some(id), input, effects);
-        if refusal.is_some()
-            && let Input::Asked(ticket, _) = input
-        {
-            now.open.remove(&ticket);
+        if refusal.is_some() {
+            now.clone_from(&life.past);
         }
         let cpu = costs.cpu_seconds.unwrap_or(0.0);
         let burnt_in = (cpu > life.cpu_seconds + 1e-9).then_some(life.status.state);

@@ -1,6 +1,6 @@
 //! `terrarium check`: the rules of every life, held against all lives that there can be and against many at random.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -8,17 +8,20 @@ use clap::{Args, ValueEnum};
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain, written};
 use crate::check::counterexample;
 use crate::check::lives::{self, Venue};
+use crate::check::orders::orders;
 use crate::check::rules::{self, Rule, Tally, Violation};
-use crate::check::stories;
+use crate::check::{space, stories};
 use crate::engine::planted::Break;
+#[cfg(all(target_os = "linux", feature = "linux"))]
+use crate::engine::trace::{Audience, Closing, Opening, StepOpening, StepTrace};
+use crate::model::Freezer;
 use crate::report::{self, Finding, Text, Why};
 use crate::scenario::Scenario;
-use crate::scenario::replay::{Play, simulate};
+use crate::scenario::replay::{Play, check_supported, simulate};
 
 /// Check the rules that every life keeps
 ///
-/// First on the model: all lives of one container, and of several up to a
-/// depth. Then at random on an engine: whole lives, each compared with what was
+/// First on the model: all lives of one container and of several, up to a depth. Then at random on an engine: whole lives, each compared with what was
 /// predicted. With FILE: all orders in which its commands can be asked for.
 #[derive(Args)]
 #[command(
@@ -56,7 +59,7 @@ pub(super) struct Check {
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4), help_heading = HOW_FAR)]
     containers: u8,
 
-    /// Explore several containers so many moves deep
+    /// Explore so many moves deep
     #[arg(long, default_value_t = 8, value_name = "N", help_heading = HOW_FAR)]
     depth: usize,
 
@@ -81,6 +84,36 @@ enum EngineWord {
     Sim,
     /// On this kernel, in lockstep with the simulator
     Linux,
+}
+
+/// Looks at how the steps of a life went, and tells nobody.
+#[cfg(all(target_os = "linux", feature = "linux"))]
+#[derive(Default)]
+struct Silent {
+    wrong: Vec<String>,
+}
+
+#[cfg(all(target_os = "linux", feature = "linux"))]
+impl Audience for Silent {
+    fn opening(&mut self, _: &Opening) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn step_begins(&mut self, _: &StepOpening) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn step_done(&mut self, step: &StepTrace) -> io::Result<()> {
+        self.wrong
+            .extend(step.diverged.iter().map(|difference| format!("step {}: {difference}", step.index)));
+        self.wrong.extend(step.unmet.iter().flatten().map(|unmet| format!("step {}: {unmet}", step.index)));
+        Ok(())
+    }
+
+    fn closing(&mut self, closing: &Closing) -> io::Result<()> {
+        self.wrong.extend(closing.left_behind.iter().map(|left| format!("left behind: {left}")));
+        Ok(())
+    }
 }
 
 /// What is asked for, understood.
@@ -129,10 +162,158 @@ impl Check {
     }
 
     fn check(&self, wanted: Wanted, globals: &Globals) -> io::Result<u8> {
+        if !self.files.is_empty() {
+            return self.check_files(wanted, globals);
+        }
         if wanted.bug.is_some() {
             return self.check_broken(wanted, globals);
         }
-        self.at_random(wanted, globals)
+        if self.engine == EngineWord::Linux {
+            return self.in_lockstep(globals);
+        }
+        match self.explore(wanted, globals)? {
+            GOOD => self.at_random(wanted, globals),
+            status => Ok(status),
+        }
+    }
+
+    /// Every order of the commands of each file.
+    fn check_files(&self, wanted: Wanted, globals: &Globals) -> io::Result<u8> {
+        let mut scenarios = Vec::new();
+        for path in &self.files {
+            let loaded = crate::scenario::load(path).map_err(anyhow::Error::from).and_then(|mut scenario| {
+                check_supported(&scenario, &path.display().to_string())?;
+                scenario.planted = wanted.bug.or(scenario.planted);
+                Ok(scenario)
+            });
+            match loaded {
+                Ok(scenario) => scenarios.push((path, scenario)),
+                Err(error) => {
+                    complain(&error);
+                    return Ok(WRONG_WORDS);
+                }
+            }
+        }
+        let mut status = GOOD;
+        for (path, scenario) in scenarios {
+            let found = orders(&scenario, wanted.only);
+            let file = path.display();
+            let Some((broken, seen)) = found.broken else {
+                let all = if found.all { "all" } else { "the first" };
+                let text =
+                    format!("{file}: every rule holds in {all} {} orders of its commands", found.tried);
+                print(&report::holds(&text, globals.paint))?;
+                continue;
+            };
+            status = BAD;
+            print(&report::fails(&format!("{file}: {seen}"), globals.paint))?;
+            print("    in this order of its commands:\n")?;
+            self.show(&broken, globals)?;
+        }
+        Ok(status)
+    }
+
+    /// All lives of one container, and of several up to a depth.
+    fn explore(&self, wanted: Wanted, globals: &Globals) -> io::Result<u8> {
+        let mut tally = Tally::default();
+        let (mut states, mut edges) = (0, 0);
+        for (kind, spec) in space::kinds() {
+            self.progress(&format!("one container, {kind}"));
+            let found = space::one(&spec, Freezer::CgroupV1, self.depth, wanted.only);
+            tally.add(&found.tally);
+            (states, edges) = (states + found.states, edges + found.edges);
+            if let Some((violation, path)) = found.broken {
+                return self.tell_path(&violation, &path, wanted, globals);
+            }
+        }
+        self.progress("");
+        let text =
+            format!("all lives of one container: {states} states, {edges} moves, and no rule is broken");
+        print(&report::holds(&text, globals.paint))?;
+        let (count, depth) = (usize::from(self.containers), self.depth);
+        if let Some((_, spec)) = space::kinds().pop() {
+            let found = space::several(&spec, Freezer::CgroupV1, count, depth, |far, states| {
+                self.progress(&format!("{count} containers, {far} moves deep: {states} states"));
+            });
+            self.progress("");
+            let text = format!("{count} containers, {depth} moves deep: {} states", found.states);
+            print(&report::holds(&text, globals.paint))?;
+        }
+        Ok(GOOD)
+    }
+
+    /// What is under way, on a terminal alone.
+    #[expect(clippy::unused_self, reason = "what is shown is shown of this check")]
+    fn progress(&self, text: &str) {
+        if io::stderr().is_terminal() {
+            eprint!("\r\x1b[2K{text}");
+        }
+    }
+
+    /// A rule that the model breaks: as a story, if one can be staged; else as the moves that lead there.
+    fn tell_path(
+        &self,
+        violation: &Violation,
+        path: &[String],
+        wanted: Wanted,
+        globals: &Globals,
+    ) -> io::Result<u8> {
+        self.progress("");
+        if let Some(story) = stories::shortest(wanted.bug, Some(violation.rule)) {
+            let found = "among all lives of one container; then as the shortest story";
+            self.tell(&story.scenario, &story.violation, found, globals)?;
+            return Ok(BAD);
+        }
+        print(&report::fails(&violation.to_string(), globals.paint))?;
+        print("    no scenario can stage this; these moves lead there:\n")?;
+        for step in path {
+            print(&format!("      {step}\n"))?;
+        }
+        Ok(BAD)
+    }
+
+    /// Lives at random on this kernel, each step predicted by the simulator.
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    fn in_lockstep(&self, globals: &Globals) -> io::Result<u8> {
+        let cases = self.cases.unwrap_or(20);
+        for number in 0..cases {
+            self.progress(&format!("life {number} of {cases}"));
+            let life = lives::life(self.seed, number, Venue::Kernel);
+            match lived_on_kernel(&life, globals) {
+                Err(obstacle) => {
+                    complain(&format_args!("cannot check on this kernel: {obstacle}"));
+                    return Ok(BAD);
+                }
+                Ok(wrong) if wrong.is_empty() => {}
+                Ok(wrong) => {
+                    let is_wrong =
+                        |life: &Scenario| lived_on_kernel(life, globals).is_ok_and(|wrong| !wrong.is_empty());
+                    let shortest = lives::shrunk(&life, is_wrong);
+                    self.progress("");
+                    let text = format!("life {number} of seed {} went otherwise than predicted", self.seed);
+                    print(&report::fails(&text, globals.paint))?;
+                    for wrong in wrong {
+                        print(&format!("    {wrong}\n"))?;
+                    }
+                    print(&format!("\n{}", shortest.to_yaml()))?;
+                    self.keep(&shortest)?;
+                    return Ok(BAD);
+                }
+            }
+        }
+        self.progress("");
+        let text = format!("{cases} lives at random on this kernel went as predicted");
+        print(&report::holds(&text, globals.paint))?;
+        Ok(GOOD)
+    }
+
+    #[cfg(not(all(target_os = "linux", feature = "linux")))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere there is a kernel")]
+    fn in_lockstep(&self, _: &Globals) -> io::Result<u8> {
+        complain(
+            &"cannot check on this kernel: this terrarium was built without its part (use --engine sim)",
+        );
+        Ok(BAD)
     }
 
     /// With a bug planted: the shortest story in which it shows.
@@ -194,17 +375,39 @@ impl Check {
         );
         print(&page)?;
         let told = counterexample::written(scenario, violation);
+        self.show(&told, globals)
+    }
+
+    /// Replays a life, and writes it down if it is to be kept.
+    fn show(&self, scenario: &Scenario, globals: &Globals) -> io::Result<()> {
         let out = io::BufWriter::new(io::stdout().lock());
-        let play = Play { scenario: &told, file: "counterexample", lang: "en" };
+        let play = Play { scenario, file: "counterexample", lang: "en" };
         simulate(play, &mut Text::new(out, globals.paint, Why::Untold)).map_err(io::Error::other)?;
+        self.keep(scenario)
+    }
+
+    fn keep(&self, scenario: &Scenario) -> io::Result<()> {
         match &self.counterexample {
             Some(path) => {
-                write(path, &told)?;
-                print(&format!("\n  written: {0}\n  again:   terrarium replay {0}\n", path.display()))
+                write(path, scenario)?;
+                print(&format!("\n  written   {0}\n  again     terrarium replay {0}\n", path.display()))
             }
-            None => print("\n  to keep it: --counterexample FILE.yaml\n"),
+            None => print("\n  to keep this life: --counterexample FILE.yaml\n"),
         }
     }
+}
+
+/// What went otherwise than predicted in a life on this kernel.
+#[cfg(all(target_os = "linux", feature = "linux"))]
+fn lived_on_kernel(life: &Scenario, globals: &Globals) -> anyhow::Result<Vec<String>> {
+    use crate::engine::Local;
+    use crate::scenario::replay::live;
+    use crate::world::linux::Linux;
+
+    let world = Linux::open(globals.root.as_deref(), &life.containers)?;
+    let mut silent = Silent::default();
+    live(Play { scenario: life, file: "life", lang: "en" }, Local::new(world), &mut silent)?;
+    Ok(silent.wrong)
 }
 
 fn write(path: &Path, scenario: &Scenario) -> io::Result<()> {

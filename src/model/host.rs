@@ -132,6 +132,18 @@ impl Host {
         self.after(&keeper_lost(), Life::lose_keeper)
     }
 
+    /// Brings numbers that only count to where one more makes no difference to what comes next: so that states can be told
+    /// apart by what they may become. So many restarts are as good as more.
+    pub fn saturate_counts(&mut self, many_restarts: u32) {
+        for Container { record, life } in self.containers.values_mut() {
+            record.runs = record.runs.min(1);
+            record.restarts = record.restarts.min(many_restarts);
+            let guests = life.run_mut().and_then(|run| run.execs.keys().last());
+            record.execs = guests.map_or(0, |last| last.0 + 1);
+        }
+        self.next_id = self.containers.keys().last().map_or(0, |last| last.0 + 1);
+    }
+
     /// Whether somebody has to be there for them: to see processes end, timers fire, deletions succeed.
     pub fn needs_keeper(&self) -> bool {
         let busy =

@@ -4,3 +4,5 @@
 
 mod breaks;
 mod lives;
+mod own_rules;
+mod space;

@@ -77,6 +77,10 @@ impl Life {
         restart: Option<RestartPolicy>,
         limits: Limits,
     ) -> Result<Self, Refusal> {
+        // Before its `create` is told, nobody can know of it.
+        if matches!(self.state(), State::Absent | State::Creating) {
+            return Err(cx.refuse(Reason::NoSuchContainer));
+        }
         if matches!(self.state(), State::Removing | State::Dead) {
             return Err(cx.refuse(Reason::MarkedForRemoval));
         }

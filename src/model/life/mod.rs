@@ -111,7 +111,7 @@ impl Life {
     }
 
     /// Its run, as long as it has a process.
-    fn run_mut(&mut self) -> Option<&mut Run> {
+    pub(super) fn run_mut(&mut self) -> Option<&mut Run> {
         match self {
             Self::Running(running) => Some(running.run_mut()),
             Self::Freezing(freezing) => Some(freezing.run_mut()),

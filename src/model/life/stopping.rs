@@ -127,7 +127,10 @@ impl Stopping {
             Change::Stop { timeout } => Ok(self.clone().stop(cx, ticket, timeout, Then::StayStopped)),
             Change::Restart { timeout } => Ok(self.clone().stop(cx, ticket, timeout, Then::StartAgain)),
             Change::Exec(spec) => {
-                Ok(Life::Stopping(Self { run: self.run.clone().exec(cx, ticket, spec), ..self.clone() }))
+                let mut stopping = self.clone();
+                stopping.tell_of_thaw(cx);
+                let run = stopping.run.clone().exec(cx, ticket, spec);
+                Ok(Life::Stopping(Self { run, ..stopping }))
             }
             Change::Kill { signal } => Ok(self.clone().kill(cx, ticket, signal)),
             Change::Pause => self.pause(cx, ticket),

@@ -211,7 +211,7 @@ fn judge_status<E: Engine>(stage: &Stage<E>, name: &Name, claims: &ContainerExpe
 }
 
 /// Docker's words, as the model has them; `none` without a check.
-fn health_word(wanted: HealthState) -> &'static str {
+pub(super) fn health_word(wanted: HealthState) -> &'static str {
     match wanted {
         HealthState::None => "none",
         HealthState::Starting => Health::Starting.word(),
@@ -267,7 +267,7 @@ fn judge_resources<E: Engine>(
 }
 
 /// `8081` of `0.0.0.0:8081->80/tcp`.
-fn host_port(shown: &str) -> Option<u16> {
+pub(super) fn host_port(shown: &str) -> Option<u16> {
     shown.split("->").next()?.rsplit(':').next()?.parse().ok()
 }
 

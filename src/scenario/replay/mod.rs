@@ -6,6 +6,7 @@ mod compare;
 mod docker;
 mod expectation;
 mod question;
+mod rules;
 mod stage;
 mod support;
 
@@ -149,6 +150,12 @@ fn run<E: Engine, O: Oracle>(
         let mut parts = stage.play(index, step)?;
         if let Some((comparison, predicted)) = oracle.as_mut().zip(predicted) {
             comparison.compare(&predicted, &mut parts, &mut stage)?;
+        }
+        if let Some(last) = parts.last_mut().filter(|_| index == closing.steps) {
+            let missed = stage.missed();
+            if !missed.is_empty() {
+                last.unmet.get_or_insert_default().extend(missed);
+            }
         }
         count(&parts, &mut closing);
         for part in &parts {

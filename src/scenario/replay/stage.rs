@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Tolerance;
 use super::action::{A_DAY, Done, Findings, Pending};
 use super::expectation;
+use super::rules::OwnRules;
 use crate::engine::trace::{Change, Entry, Happening, StepTrace};
 use crate::engine::{Engine, Passed};
 use crate::model::{Command, Name, Removal, State, Status, Verb};
@@ -24,6 +25,9 @@ pub struct Stage<E> {
     looked: (Duration, Duration),
     /// Actions that were begun and not joined.
     begun: BTreeMap<Option<Name>, Vec<Pending>>,
+    /// The scenario's own rules, and which of them have been broken in the step under way.
+    rules: OwnRules,
+    broken: Vec<String>,
 }
 
 impl<E: Engine> Stage<E> {
@@ -39,6 +43,8 @@ impl<E: Engine> Stage<E> {
             part_began: 0,
             looked: Default::default(),
             begun: BTreeMap::new(),
+            rules: OwnRules::of(scenario),
+            broken: Vec::new(),
         }
     }
 
@@ -78,6 +84,10 @@ impl<E: Engine> Stage<E> {
         let verdict = expectation::judge(self, step, &parts, began, &findings)?;
         if let Some(last) = parts.last_mut() {
             last.unmet = verdict;
+            self.look_at_rules();
+            if !self.broken.is_empty() {
+                last.unmet.get_or_insert_default().append(&mut self.broken);
+            }
             self.look_again(last);
         }
         Ok(parts)
@@ -179,10 +189,24 @@ impl<E: Engine> Stage<E> {
         &self.engine.happened()[from..]
     }
 
+    /// What the scenario's own rules wanted to see at some moment, and has not been seen.
+    pub fn missed(&self) -> Vec<String> {
+        self.rules.missed()
+    }
+
+    fn look_at_rules(&mut self) {
+        if !self.rules.is_empty() {
+            self.broken.extend(self.rules.look(&mut self.engine, self.tolerance));
+        }
+    }
+
     /// Lets so much time pass.
     pub(super) fn pass(&mut self, time: Duration) -> Result<(), Interrupted> {
         let deadline = self.now() + time;
-        while self.engine.advance(deadline)? == Passed::Something {}
+        while self.engine.advance(deadline)? == Passed::Something {
+            self.look_at_rules();
+        }
+        self.look_at_rules();
         Ok(())
     }
 
@@ -197,7 +221,9 @@ impl<E: Engine> Stage<E> {
             if is_so(self) {
                 return Ok(true);
             }
-            if self.engine.advance(deadline)? == Passed::Deadline {
+            let passed = self.engine.advance(deadline)?;
+            self.look_at_rules();
+            if passed == Passed::Deadline {
                 return Ok(is_so(self));
             }
         }

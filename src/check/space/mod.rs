@@ -1,0 +1,258 @@
+//! All lives that there can be: the model alone, in a world that may do anything at any time that a world may do.
+//!
+//! One container's life is a graph. Its nodes are what the model remembers and what the world owes, in a form in which counts
+//! saturate and tickets are used again; its edges are requests, answers of the world (good and bad), timers, ends of
+//! processes, a lost keeper, a reboot. The model is asked once for each edge. Several containers are as many tokens on that same graph:
+//! they are told apart by nothing, so their order makes no difference, and what they share is only who holds the host port
+//! and that the host goes down for all of them.
+
+mod mix;
+mod surroundings;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, Hash, Hasher as _};
+use std::time::Duration;
+
+use self::mix::Mix;
+use self::surroundings::{Kind, Local, Move};
+use super::rules::{self, Rule, Tally, Violation};
+use crate::model::{ContainerSpec, Freezer, PortBinding, Protocol, RestartPolicy};
+
+pub use self::surroundings::OPEN;
+
+/// What was found among all lives of one kind of container.
+#[derive(Clone, Debug, Default)]
+pub struct Explored {
+    /// How many states there are.
+    pub states: usize,
+    /// How many edges lead from one to another.
+    pub edges: usize,
+    /// Whether those are all.
+    pub complete: bool,
+    /// What occurs in them.
+    pub tally: Tally,
+    /// A rule that is broken, and the moves that lead there.
+    pub broken: Option<(Violation, Vec<String>)>,
+}
+
+/// The kinds of containers whose lives are explored: every restart policy, a removal by itself, a host port.
+pub fn kinds() -> Vec<(&'static str, ContainerSpec)> {
+    let that = |restart| ContainerSpec { restart, ..ContainerSpec::default() };
+    let port = PortBinding { ip: None, host: Some(18081), container: 80, protocol: Protocol::Tcp };
+    vec![
+        ("restart: no", that(RestartPolicy::No)),
+        ("restart: on-failure:2", that(RestartPolicy::OnFailure { max: 2 })),
+        ("restart: always", that(RestartPolicy::Always)),
+        ("restart: unless-stopped", that(RestartPolicy::UnlessStopped)),
+        ("auto_remove: true", ContainerSpec { auto_remove: true, ..ContainerSpec::default() }),
+        ("publish: 18081:80", ContainerSpec { publish: vec![port], ..ContainerSpec::default() }),
+    ]
+}
+
+/// The graph of one container's life, as far as it has been walked.
+#[derive(Default)]
+struct Graph {
+    edges: Vec<Vec<Edge>>,
+    parents: Vec<Option<(u32, Move)>>,
+    /// Whether it holds its host port there.
+    holds_port: Vec<bool>,
+    /// Whether nobody waits there for an answer that has to come.
+    quiet: Vec<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct Edge {
+    to: u32,
+    kind: Kind,
+}
+
+/// Walks through all lives of one container: to the end, or so many moves deep.
+pub fn one(spec: &ContainerSpec, freezer: Freezer, depth: usize, only: Option<&'static Rule>) -> Explored {
+    walk(spec, freezer, depth, only).1
+}
+
+fn walk(
+    spec: &ContainerSpec,
+    freezer: Freezer,
+    depth: usize,
+    only: Option<&'static Rule>,
+) -> (Graph, Explored) {
+    let mut graph = Graph::default();
+    let mut found = Explored { complete: true, ..Explored::default() };
+    let mut known: HashMap<u64, u32, BuildHasherDefault<Mix>> = HashMap::default();
+    let first = Local::new(freezer);
+    known.insert(number(&first), 0);
+    graph.add(&first, None);
+    let mut queue = VecDeque::from([(0_u32, 0_usize, first)]);
+    while let Some((from, far, local)) = queue.pop_front() {
+        if far >= depth {
+            found.complete = false;
+            continue;
+        }
+        for step in local.moves(spec) {
+            let (next, broken) = local.after(spec, step, only, &mut found.tally);
+            found.edges += 1;
+            let known_as = known.get(&number(&next)).copied();
+            let to = known_as.unwrap_or_else(|| {
+                let to = graph.add(&next, Some((from, step)));
+                known.insert(number(&next), to);
+                queue.push_back((to, far + 1, next));
+                to
+            });
+            graph.edges[from as usize].push(Edge { to, kind: step.kind() });
+            if let Some(violation) = broken {
+                let mut path = graph.path(from);
+                path.push(step.to_string());
+                found.broken = Some((violation, path));
+                found.states = graph.edges.len();
+                return (graph, found);
+            }
+        }
+    }
+    found.states = graph.edges.len();
+    if found.complete {
+        found.broken = graph.stuck(only);
+    }
+    (graph, found)
+}
+
+fn number(local: &Local) -> u64 {
+    let mut mix = Mix::default();
+    local.hash(&mut mix);
+    mix.finish()
+}
+
+impl Graph {
+    fn add(&mut self, local: &Local, parent: Option<(u32, Move)>) -> u32 {
+        self.edges.push(Vec::new());
+        self.parents.push(parent);
+        self.holds_port.push(local.holds_port());
+        self.quiet.push(local.is_quiet());
+        u32::try_from(self.edges.len() - 1).expect("memory ends before")
+    }
+
+    /// The moves that lead to a node.
+    fn path(&self, node: u32) -> Vec<String> {
+        let mut path = Vec::new();
+        let mut at = node;
+        while let Some((parent, step)) = self.parents[at as usize] {
+            path.push(step.to_string());
+            at = parent;
+        }
+        path.reverse();
+        path
+    }
+
+    /// From everywhere the world can bring it to where every request is answered, without anybody asking for more; if
+    /// not, from where it cannot.
+    fn stuck(&self, only: Option<&'static Rule>) -> Option<(Violation, Vec<String>)> {
+        let rule =
+            rules::find("answers-come").filter(|rule| only.is_none_or(|only| only.name == rule.name))?;
+        let mut back: Vec<Vec<u32>> = vec![Vec::new(); self.edges.len()];
+        for (from, edges) in (0_u32..).zip(&self.edges) {
+            for edge in edges.iter().filter(|edge| edge.kind.is_of_the_world()) {
+                back[edge.to as usize].push(from);
+            }
+        }
+        let mut reaches = self.quiet.clone();
+        let nodes = 0..u32::try_from(reaches.len()).expect("memory ends before");
+        let mut queue: Vec<u32> = nodes.filter(|node| reaches[*node as usize]).collect();
+        while let Some(node) = queue.pop() {
+            for from in &back[node as usize] {
+                if !std::mem::replace(&mut reaches[*from as usize], true) {
+                    queue.push(*from);
+                }
+            }
+        }
+        let stuck = (0_u32..).zip(&reaches).find(|(_, reaches)| !**reaches)?.0;
+        let seen = "whatever the world does, a request is never answered".to_owned();
+        Some((Violation { rule, container: None, at: Duration::ZERO, seen }, self.path(stuck)))
+    }
+}
+
+/// What was found of several containers side by side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Several {
+    /// How many states, whatever the order of the containers.
+    pub states: usize,
+    /// How many edges were walked.
+    pub edges: usize,
+}
+
+/// Walks so many containers of the same kind, which all want the same host port, so many moves deep.
+pub fn several(
+    spec: &ContainerSpec,
+    freezer: Freezer,
+    count: usize,
+    depth: usize,
+    mut progress: impl FnMut(usize, usize),
+) -> Several {
+    let (graph, _) = walk(spec, freezer, depth, None);
+    let mut found = Several { states: 1, edges: 0 };
+    let first: Tokens = std::array::from_fn(|nth| if nth < count { 0 } else { NOBODY });
+    let mut known: HashSet<u128, BuildHasherDefault<Mix>> = HashSet::default();
+    known.insert(packed(first));
+    let mut layer = vec![first];
+    for far in 0..depth {
+        let mut next = Vec::new();
+        for tokens in layer {
+            for nth in 0..count {
+                // Of several that stand on the same node, one is enough.
+                if nth > 0 && tokens[nth] == tokens[nth - 1] {
+                    continue;
+                }
+                for edge in &graph.edges[tokens[nth] as usize] {
+                    let moved = match edge.kind {
+                        Kind::Host if nth > 0 => continue,
+                        Kind::Host => all_reboot(&graph, tokens, count),
+                        kind if kind.is_open(graph.is_port_held(tokens, count, nth)) => {
+                            with(tokens, nth, edge.to)
+                        }
+                        _ => continue,
+                    };
+                    found.edges += 1;
+                    let sorted = sorted(moved, count);
+                    if known.insert(packed(sorted)) {
+                        next.push(sorted);
+                    }
+                }
+            }
+        }
+        found.states += next.len();
+        progress(far + 1, found.states);
+        layer = next;
+    }
+    found
+}
+
+/// Where each container stands. There are four at most.
+type Tokens = [u32; 4];
+const NOBODY: u32 = u32::MAX;
+
+fn with(mut tokens: Tokens, nth: usize, to: u32) -> Tokens {
+    tokens[nth] = to;
+    tokens
+}
+
+fn sorted(mut tokens: Tokens, count: usize) -> Tokens {
+    tokens[..count].sort_unstable();
+    tokens
+}
+
+fn packed(tokens: Tokens) -> u128 {
+    tokens.iter().fold(0, |packed, token| (packed << 32) | u128::from(*token))
+}
+
+fn all_reboot(graph: &Graph, mut tokens: Tokens, count: usize) -> Tokens {
+    for token in &mut tokens[..count] {
+        let edge = graph.edges[*token as usize].iter().find(|edge| edge.kind == Kind::Host);
+        *token = edge.map_or(*token, |edge| edge.to);
+    }
+    tokens
+}
+
+impl Graph {
+    fn is_port_held(&self, tokens: Tokens, count: usize, besides: usize) -> bool {
+        (0..count).any(|nth| nth != besides && self.holds_port[tokens[nth] as usize])
+    }
+}

@@ -1,0 +1,503 @@
+//! One container and a world around it that may do anything that a world may do, at any time.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::super::moment::{Asked, Input, Moment, Past};
+use super::super::rules::{self, Rule, Tally, Violation};
+use crate::model::{
+    Action, Command, ContainerSpec, Effect, Ending, ExecId, ExecSpec, Failure, Freezer, HeldPort, Host,
+    HostFacts, Id, Limits, Name, Observation, Oom, Protocol, Removal, Resources, RestartPolicy, Signal,
+    State, StopTimeout, Ticket, Timer, Verb, Within,
+};
+
+/// So many requests may wait for their answers at the same time.
+pub const OPEN: usize = 2;
+
+/// From here on one restart more makes no difference.
+const MANY: u32 = 3;
+
+/// A node of the graph: the model of one container, what the world owes it, and what has been noted of its life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Local {
+    host: Host,
+    freezer: Freezer,
+    owes: BTreeSet<Owed>,
+    timers: BTreeSet<Timer>,
+    process: Process,
+    doomed: bool,
+    port: bool,
+    guest: Option<ExecId>,
+    past: Past,
+}
+
+/// What the world has been told to do and has not done yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Owed {
+    Name,
+    Ports,
+    Process,
+    Program,
+    Freeze,
+    Thaw,
+    Deletion,
+    Exec,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Process {
+    None,
+    Parked,
+    Runs,
+    StandsStill,
+}
+
+/// An edge of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    Ask(Request),
+    Well(Owed),
+    Badly(Owed),
+    Fire(Timer),
+    End(i32, Oom),
+    ChildOom,
+    GuestEnds,
+    Keeper,
+    Reboot,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Create,
+    Start,
+    Pause,
+    Unpause,
+    Stop,
+    StopNow,
+    StopPatiently,
+    Restart,
+    Kill,
+    Signal,
+    Remove,
+    ForceRemove,
+    Update,
+    Exec,
+    Wait,
+}
+
+const REQUESTS: [Request; 14] = [
+    Request::Start,
+    Request::Pause,
+    Request::Unpause,
+    Request::Stop,
+    Request::StopNow,
+    Request::StopPatiently,
+    Request::Restart,
+    Request::Kill,
+    Request::Signal,
+    Request::Remove,
+    Request::ForceRemove,
+    Request::Update,
+    Request::Exec,
+    Request::Wait,
+];
+
+/// What an edge means to who stands beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Somebody asks.
+    Asked,
+    /// The world acts.
+    World,
+    /// The port is given.
+    PortGiven,
+    /// Something breaks down.
+    Lost,
+    /// The host goes down, for everybody.
+    Host,
+}
+
+impl Kind {
+    pub(super) const fn is_of_the_world(self) -> bool {
+        matches!(self, Self::World | Self::PortGiven)
+    }
+
+    /// Whether it can happen while somebody else holds the port, or nobody does.
+    pub(super) const fn is_open(self, held: bool) -> bool {
+        !matches!(self, Self::PortGiven) || !held
+    }
+}
+
+impl Move {
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::Ask(_) => Kind::Asked,
+            Self::Well(Owed::Ports) => Kind::PortGiven,
+            Self::Well(_)
+            | Self::Badly(_)
+            | Self::Fire(_)
+            | Self::End(..)
+            | Self::ChildOom
+            | Self::GuestEnds => Kind::World,
+            Self::Keeper => Kind::Lost,
+            Self::Reboot => Kind::Host,
+        }
+    }
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask(request) => write!(f, "somebody asks: {request:?}"),
+            Self::Well(owed) => write!(f, "the world does what it was told: {owed:?}"),
+            Self::Badly(owed) => write!(f, "the world fails in what it was told: {owed:?}"),
+            Self::Fire(timer) => write!(f, "a timer runs out: {timer:?}"),
+            Self::End(code, Oom::None) => write!(f, "the process ends with {code}"),
+            Self::End(code, Oom::Struck) => write!(f, "the process ends with {code}, for want of memory"),
+            Self::ChildOom => f.write_str("a child process is killed for want of memory"),
+            Self::GuestEnds => f.write_str("a command inside ends"),
+            Self::Keeper => f.write_str("the keeper is killed"),
+            Self::Reboot => f.write_str("the host goes down and comes up again"),
+        }
+    }
+}
+
+fn name() -> Name {
+    Name::new("web").expect("a letter begins it")
+}
+
+fn failure() -> Failure {
+    Failure { code: None, message: "it went wrong".into() }
+}
+
+fn port() -> HeldPort {
+    HeldPort { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), host: 18081, container: 80, protocol: Protocol::Tcp }
+}
+
+impl Request {
+    fn verb(self, spec: &ContainerSpec) -> Verb {
+        match self {
+            Self::Create => Verb::Create(Box::new(spec.clone())),
+            Self::Start => Verb::Start,
+            Self::Pause => Verb::Pause,
+            Self::Unpause => Verb::Unpause,
+            Self::Stop => Verb::Stop { timeout: None },
+            Self::StopNow => Verb::Stop { timeout: Some(StopTimeout::After(Duration::ZERO)) },
+            Self::StopPatiently => Verb::Stop { timeout: Some(StopTimeout::Never) },
+            Self::Restart => Verb::Restart { timeout: None },
+            Self::Kill => Verb::Kill { signal: Signal::KILL },
+            Self::Signal => Verb::Kill { signal: Signal::TERM },
+            Self::Remove => Verb::Remove(Removal::Gentle),
+            Self::ForceRemove => Verb::Remove(Removal::Forced),
+            Self::Update => Verb::Update { restart: Some(RestartPolicy::No), limits: Limits::default() },
+            Self::Exec => Verb::Exec(ExecSpec::of(&["true".into()])),
+            Self::Wait => Verb::Wait,
+        }
+    }
+}
+
+impl Local {
+    pub(super) fn new(freezer: Freezer) -> Self {
+        Self {
+            host: Host::new(HostFacts { freezer, ..HostFacts::ASSUMED }),
+            freezer,
+            owes: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            process: Process::None,
+            doomed: false,
+            port: false,
+            guest: None,
+            past: Past::default(),
+        }
+    }
+
+    pub(super) fn holds_port(&self) -> bool {
+        self.port
+    }
+
+    /// Whether nobody waits for an answer that has to come.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.past.open.values().all(|request| matches!(request.verb, Asked::Wait | Asked::Exec))
+    }
+
+    /// Everything that may happen next.
+    pub(super) fn moves(&self, spec: &ContainerSpec) -> Vec<Move> {
+        let mut moves = Vec::new();
+        let there = self.host.names().next().is_some();
+        if self.past.open.len() < OPEN {
+            if there {
+                let one_guest = |request: &&Request| **request != Request::Exec || self.guest.is_none();
+                let policy =
+                    |request: &&Request| **request != Request::Update || spec.restart != RestartPolicy::No;
+                moves.extend(
+                    REQUESTS.iter().filter(one_guest).filter(policy).map(|request| Move::Ask(*request)),
+                );
+            } else {
+                moves.push(Move::Ask(Request::Create));
+            }
+        }
+        for owed in &self.owes {
+            moves.extend([Move::Well(*owed), Move::Badly(*owed)]);
+        }
+        moves.extend(self.timers.iter().map(|timer| Move::Fire(*timer)));
+        let held_back = self.process == Process::StandsStill && self.freezer == Freezer::CgroupV1;
+        match self.process {
+            Process::Parked => moves.push(Move::End(137, Oom::None)),
+            Process::Runs | Process::StandsStill if self.doomed && !held_back => {
+                moves.push(Move::End(137, Oom::None));
+            }
+            Process::Runs => {
+                moves.extend([0, 1, 137].map(|code| Move::End(code, Oom::None)));
+                moves.extend([Move::End(137, Oom::Struck), Move::ChildOom]);
+            }
+            Process::StandsStill if !held_back => moves.push(Move::End(137, Oom::None)),
+            Process::StandsStill | Process::None => {}
+        }
+        if self.guest.is_some() && !self.owes.contains(&Owed::Exec) && self.process == Process::Runs {
+            moves.push(Move::GuestEnds);
+        }
+        if there {
+            moves.extend([Move::Keeper, Move::Reboot]);
+        }
+        moves
+    }
+
+    /// The node that a move leads to, and the first rule that it breaks.
+    pub(super) fn after(
+        &self,
+        spec: &ContainerSpec,
+        step: Move,
+        only: Option<&'static Rule>,
+        tally: &mut Tally,
+    ) -> (Self, Option<Violation>) {
+        let name = name();
+        let before = self.host.status(&name);
+        let mut next = self.clone();
+        let mut refusal = None;
+        let mut asked = None;
+        let mut seen = None;
+        let effects = match step {
+            Move::Ask(request) => {
+                let ticket =
+                    (0..=OPEN as u64).map(Ticket).find(|ticket| !self.past.open.contains_key(ticket));
+                let ticket = ticket.expect("fewer are open than there are numbers");
+                let command = Command { container: name.clone(), verb: request.verb(spec) };
+                let result = next.host.command(ticket, &command);
+                asked = Some((ticket, command));
+                match result {
+                    Ok(effects) => effects.0,
+                    Err(why) => {
+                        refusal = Some(why);
+                        Vec::new()
+                    }
+                }
+            }
+            Move::Keeper => {
+                next.lose_everything();
+                let effects = next.host.keeper_lost().0;
+                next.timers.retain(|timer| *timer == Timer::BackOff);
+                effects
+            }
+            Move::Reboot => {
+                next.lose_everything();
+                next.timers.clear();
+                next.host.wake().0
+            }
+            _ => {
+                let observation = next.observe(step);
+                let effects = next.host.observe(Id(0), observation.clone()).0;
+                seen = Some(observation);
+                effects
+            }
+        };
+        for effect in &effects {
+            if let Effect::Act(_, action) = effect {
+                next.owe(action);
+            }
+        }
+        next.host.saturate_counts(MANY);
+        let input = match (&asked, &seen, step) {
+            (Some((ticket, command)), _, _) => Input::Asked(*ticket, command),
+            (_, Some(seen), _) => Input::Seen(seen),
+            (_, _, Move::Keeper) => Input::KeeperLost,
+            _ => Input::HostWoke,
+        };
+        next.past.take_in(Duration::ZERO, None, input, &effects);
+        if refusal.is_some() {
+            next.past.clone_from(&self.past);
+        }
+        let after = next.host.status(&name);
+        let costs = next.costs();
+        let moves = next.process == Process::Runs && !next.doomed;
+        let moment = Moment {
+            name: &name,
+            at: Duration::ZERO,
+            input,
+            effects: &effects,
+            refusal: refusal.as_ref(),
+            before: &before,
+            after: &after,
+            costs: &costs,
+            burnt_in: moves.then_some(after.state).filter(|state| *state != State::Removing),
+            past: &self.past,
+            now: &next.past,
+            others: &[],
+            freezer: self.freezer,
+        };
+        tally.count(&moment);
+        let mut broken = Vec::new();
+        rules::judge(&moment, only, &mut broken);
+        next.past.take_in_costs(after.state, &costs);
+        next.past.policy_restarts = next.past.policy_restarts.min(MANY);
+        if after.state == State::Absent && next.host.names().next().is_none() {
+            next.past = Past { open: next.past.open, ..Past::default() };
+            // Nothing that is owed to nobody reaches the next one of its name.
+            next.lose_everything();
+            next.timers.clear();
+        }
+        (next, broken.into_iter().next())
+    }
+
+    /// Every process is gone, and nobody answers any more.
+    fn lose_everything(&mut self) {
+        self.owes.clear();
+        self.process = Process::None;
+        self.doomed = false;
+        self.port = false;
+        self.guest = None;
+    }
+
+    /// The world does something, and says so.
+    fn observe(&mut self, step: Move) -> Observation {
+        match step {
+            Move::Well(owed) => {
+                self.owes.remove(&owed);
+                self.do_well(owed)
+            }
+            Move::Badly(owed) => {
+                self.owes.remove(&owed);
+                self.do_badly(owed)
+            }
+            Move::Fire(timer) => {
+                self.timers.remove(&timer);
+                Observation::Fired(timer)
+            }
+            Move::ChildOom => Observation::Within(Within::OutOfMemory),
+            Move::GuestEnds => {
+                let exec = self.guest.take().unwrap_or(ExecId(0));
+                Observation::Within(Within::ExecEnded(exec, 0))
+            }
+            Move::End(code, oom) => {
+                self.process = Process::None;
+                self.doomed = false;
+                self.guest = None;
+                // With the process goes what was to be done with it.
+                for owed in [Owed::Program, Owed::Freeze, Owed::Thaw, Owed::Exec] {
+                    self.owes.remove(&owed);
+                }
+                Observation::Ended(Ending { code, oom })
+            }
+            Move::Ask(_) | Move::Keeper | Move::Reboot => unreachable!("nobody sees these"),
+        }
+    }
+
+    fn do_well(&mut self, owed: Owed) -> Observation {
+        match owed {
+            Owed::Name => Observation::NameGranted,
+            Owed::Ports => {
+                self.port = true;
+                Observation::PortsGranted(vec![port()])
+            }
+            Owed::Process => {
+                self.process = Process::Parked;
+                Observation::Prepared
+            }
+            Owed::Program => {
+                self.process = Process::Runs;
+                Observation::Executed
+            }
+            Owed::Freeze => {
+                self.process = Process::StandsStill;
+                Observation::Frozen
+            }
+            Owed::Thaw => {
+                self.process = Process::Runs;
+                Observation::Thawed
+            }
+            Owed::Deletion => Observation::Removed,
+            Owed::Exec => Observation::Within(Within::ExecBegan(self.guest.unwrap_or(ExecId(0)))),
+        }
+    }
+
+    fn do_badly(&mut self, owed: Owed) -> Observation {
+        match owed {
+            Owed::Name => Observation::NameDenied,
+            Owed::Ports => Observation::PortsDenied(failure()),
+            Owed::Process => Observation::PrepareFailed(failure()),
+            Owed::Program => {
+                self.process = Process::None;
+                Observation::ExecuteFailed(failure())
+            }
+            Owed::Freeze => Observation::FreezeFailed(failure()),
+            Owed::Thaw => Observation::ThawFailed(failure()),
+            Owed::Deletion => Observation::RemoveFailed("it is busy".into()),
+            Owed::Exec => {
+                let exec = self.guest.take().unwrap_or(ExecId(0));
+                Observation::Within(Within::ExecFailed(exec, failure()))
+            }
+        }
+    }
+
+    /// Notes what the world is told to do.
+    fn owe(&mut self, action: &Action) {
+        let owed = match action {
+            Action::ClaimName(_) => Owed::Name,
+            Action::ClaimPorts(_) => Owed::Ports,
+            Action::Prepare { .. } => Owed::Process,
+            Action::Execute => Owed::Program,
+            Action::Freeze => Owed::Freeze,
+            Action::Thaw => {
+                self.owes.remove(&Owed::Freeze);
+                Owed::Thaw
+            }
+            Action::Remove => Owed::Deletion,
+            Action::Exec { exec, .. } => {
+                self.guest = Some(*exec);
+                Owed::Exec
+            }
+            Action::Signal(signal) => {
+                self.doomed |= *signal == Signal::KILL && self.process != Process::None;
+                return;
+            }
+            Action::Arm(timer, _) => {
+                self.timers.insert(*timer);
+                return;
+            }
+            Action::Cancel(timer) => {
+                self.timers.remove(timer);
+                return;
+            }
+            Action::Discard => {
+                self.lose_everything();
+                return;
+            }
+            Action::ReleaseName(_) | Action::Probe | Action::StopProbe | Action::Limit(_) => return,
+        };
+        self.owes.insert(owed);
+    }
+
+    fn costs(&self) -> Resources {
+        let there = u64::from(self.process != Process::None);
+        Resources {
+            processes: Some(there),
+            memory_bytes: Some(there),
+            namespaces: Some(there),
+            mounts: Some(there),
+            ports: self.port.then(|| port().to_string()).into_iter().collect(),
+            ..Resources::zero()
+        }
+    }
+}
