@@ -184,7 +184,8 @@ fn it_does_not_make_up_for_cpu_time_missed_while_stopped() {
 #[test]
 fn memory_is_touched_and_it_needs_little_of_its_own() {
     let idle = Lab::acting(&Behavior::default()).anonymous_memory();
-    assert!(idle < MIB, "{idle} bytes idle");
+    // More than a MiB of it are addresses that are filled in at the start of a program that was not optimised.
+    assert!(idle < 2 * MIB, "{idle} bytes idle");
     let memory = Some(Memory { size: 20 * MIB, after: Duration::ZERO });
     let holding = Lab::acting(&Behavior { memory, ..Behavior::default() }).anonymous_memory();
     // The kernel counts pages for each CPU and adds them up only now and then.

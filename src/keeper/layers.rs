@@ -92,6 +92,9 @@ pub(super) fn is_whiteout(metadata: &fs::Metadata) -> bool {
     metadata.file_type().is_char_device() && metadata.rdev() == 0
 }
 
+/// Files that every container gets from outside; what lies beneath them is only there to be mounted over.
+const MOUNTED_OVER: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+
 /// What has become of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
@@ -109,6 +112,12 @@ impl Layers {
         let mut found = Vec::new();
         if self.upper.exists() {
             self.compare(Path::new("/"), &self.lower, &mut found)?;
+        }
+        found.retain(|(_, path)| !MOUNTED_OVER.iter().any(|mounted| path == Path::new(mounted)));
+        // A directory that holds nothing else of its own was only touched for them.
+        let etc = Path::new("/etc");
+        if !found.iter().any(|(_, path)| path != etc && path.starts_with(etc)) {
+            found.retain(|(_, path)| path != etc);
         }
         Ok(found)
     }

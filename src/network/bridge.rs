@@ -160,10 +160,11 @@ impl Bridge {
 
     /// Leaves it. If that was the last to have it open, says what can still be seen of it on the host.
     pub fn close(self) -> Vec<String> {
-        let (number, directory) = (self.number, self.directory.clone());
+        let (link, directory) = (host_link(self.number), self.directory.clone());
+        let index = Netlink::route().and_then(|mut host| host.index_of(&link)).ok();
         drop(self);
         match Register::lock(&directory) {
-            Ok(register) if register.living().next().is_none() => remains(&host_link(number)),
+            Ok(register) if register.living().next().is_none() => remains(&link, index),
             _ => Vec::new(),
         }
     }
@@ -380,8 +381,12 @@ fn tear_down(number: u32) -> Result<(), BridgeError> {
     }
 }
 
-fn remains(link: &str) -> Vec<String> {
+/// Another run may have got the name meanwhile: then its link has another index, and the table is that run's, too.
+fn remains(link: &str, index: Option<u32>) -> Vec<String> {
     let links = Netlink::route().and_then(|mut host| host.links()).unwrap_or_default();
+    if links.iter().any(|found| found.name == link && Some(found.index) != index) {
+        return Vec::new();
+    }
     let tables = Netlink::filter().and_then(|mut filter| filter.tables()).unwrap_or_default();
     let links =
         links.into_iter().filter(|found| found.name == link).map(|found| format!("link {}", found.name));

@@ -199,7 +199,7 @@ fn an_error_shows_the_line_that_it_is_on() {
             "file not found in the build context, or left out by .dockerignore: nothing",
         ),
         ("FROM scratch\n\nCOPY ../secret /\n", 3, "forbidden path outside the build context"),
-        ("FROM nosuchimage\n", 1, "no such image: nosuchimage:latest"),
+        ("FROM 127.0.0.1:1/nosuchimage\n", 1, "cannot begin with 127.0.0.1:1/nosuchimage"),
         ("FROM scratch\nCOPY --from=never /a /b\n", 2, "never"),
         ("FROM scratch\nFORM x\n", 2, "did you mean FROM?"),
         ("FROM --platform=linux/s390x scratch\n", 1, "linux/s390x"),

@@ -40,7 +40,7 @@ fn a_run_has_the_exit_code_of_its_process() {
         let told = stage.run(&[vec!["run", "--rm", "lab"], words.clone()].concat());
         assert_eq!(told.status, status, "{words:?}: {}", told.complaint);
     }
-    assert_eq!(stage.run(&["run", "--rm", "nosuchimage"]).status, 125);
+    assert_eq!(stage.run(&["run", "--rm", "127.0.0.1:1/nosuchimage"]).status, 125);
     assert_eq!(stage.run(&["run", "--nosuchflag", "lab"]).status, 125);
     stage.is_empty_soon(&[]);
     stage.good(&["create", "--name", "once", "lab", "exit", "3"]);

@@ -31,7 +31,8 @@ fn what_cannot_be_lived_is_said_and_nothing_is_half_made() {
         return;
     }
     let stage = Stage::new();
-    assert!(stage.bad(&["create", "nosuchimage"], 1).contains("no such image"));
+    let told = stage.run(&["create", "127.0.0.1:1/nosuchimage"]);
+    assert_eq!((told.status, told.complaint.contains("no such image: 127.0.0.1:1/nosuchimage")), (1, true));
     assert!(stage.bad(&["create", "--name=-web", "lab"], 2).contains("-web"));
     assert!(stage.bad(&["kill", "-s", "NOSUCH", "web"], 1).contains("invalid signal"));
     assert!(stage.bad(&["stop", "nobody"], 1).contains("no such container"));

@@ -127,7 +127,8 @@ impl Stage {
         let mut found: Vec<String> = self.ids().into_iter().map(|id| format!("directory {id}")).collect();
         let names = names_in(&self.root().join("data/names"));
         found.extend(names.into_iter().map(|name| format!("name {name}")));
-        let sockets = names_in(&self.root().join("run")).into_iter().filter(|name| name != "boot");
+        let sockets =
+            names_in(&self.root().join("run")).into_iter().filter(|name| name != "boot" && name != "network");
         found.extend(sockets.map(|socket| format!("socket {socket}")));
         found.extend(self.keepers().iter().map(|pid| format!("keeper {pid}")));
         found.extend(self.inmates().iter().map(|pid| format!("process {pid}")));

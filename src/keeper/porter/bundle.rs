@@ -146,8 +146,13 @@ pub fn unpack(stream: impl Read, path: &str, how: Unpacking) -> Result<(), Bundl
 /// Where the first of a stream goes, and all else beneath it.
 fn place_for(path: &str, name: &Path, is_directory: bool, what: Packed) -> Result<PathBuf, BundleError> {
     let there = Path::new(path);
+    // With a slash at its end, a file is not found.
+    let found = match path.trim_end_matches('/') {
+        "" => fs::metadata(there),
+        path => fs::metadata(path),
+    };
     let first = || name.components().next().map_or_else(|| there.to_owned(), |first| there.join(first));
-    match (is_directory, fs::metadata(there).ok()) {
+    match (is_directory, found.ok()) {
         (true, Some(found)) if found.is_dir() && what == Packed::Contents => Ok(there.to_owned()),
         (_, Some(found)) if found.is_dir() => Ok(first()),
         (true, Some(_)) => Err(BundleError::OverFile(path.into())),
