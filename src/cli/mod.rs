@@ -6,6 +6,7 @@ mod container;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod doctor;
 mod engine;
+#[cfg(all(target_os = "linux", feature = "linux"))]
 mod image;
 mod keyboard;
 mod language;
@@ -99,6 +100,7 @@ enum Verb {
     Look(look::Look),
     Check(Box<check::Check>),
     Model(model::Model),
+    #[cfg(all(target_os = "linux", feature = "linux"))]
     Doctor(doctor::Doctor),
     Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -155,6 +157,7 @@ pub fn main() -> ExitCode {
         Verb::Look(look) => look.perform(&globals),
         Verb::Check(check) => check.perform(&globals),
         Verb::Model(model) => model.perform(),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
         Verb::Doctor(doctor) => doctor.perform(&globals),
         Verb::Schema(schema) => schema.perform(),
         #[cfg(all(target_os = "linux", feature = "linux"))]

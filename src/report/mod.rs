@@ -22,6 +22,7 @@ pub use json::Json;
 pub use lessons::{LessonLine, lessons};
 pub use paced::{InvalidSpeed, Paced, Speed};
 pub use paint::Paint;
+#[cfg(all(target_os = "linux", feature = "linux"))]
 pub(crate) use paint::Role;
 pub use play::{Player, Rewinding, Wish, draw};
 pub use predict::{Echo, Predict, Verdict, judge, truth};
@@ -29,4 +30,5 @@ pub use quiz::{QuizText, Tally};
 pub use record::{Nobody, Record, Recorded};
 pub use text::{Text, Why};
 pub use timeline::{Canvas, UnknownCanvas};
+#[cfg(all(target_os = "linux", feature = "linux"))]
 pub(crate) use words::wrap;

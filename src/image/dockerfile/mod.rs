@@ -13,6 +13,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use expand::{expand, expand_text};
+#[cfg(all(target_os = "linux", feature = "linux"))]
 pub(in crate::image) use instruction::exposed;
 pub use instruction::{Copy, Health, Instruction, Program, Source};
 pub use lines::Heredoc;
