@@ -12,7 +12,7 @@ use super::streams::Streams;
 use super::{ContainerId, Estate, fault};
 use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
 use crate::runtime::{Cgroups, Durability, Stdio, clear_work};
-use crate::world::linux::premises::{Claimed, Place, Premises};
+use crate::world::linux::premises::{Claimed, Place, Premises, bytes_in};
 
 /// The place of one container.
 pub(super) struct Dwelling {
@@ -133,16 +133,6 @@ fn make(path: &Path) -> Result<(), Failure> {
         Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(cannot("make", path, &source)),
         _ => Ok(()),
     }
-}
-
-fn bytes_in(directory: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { bytes_in(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
 }
 
 fn cannot(action: &str, path: &Path, source: &io::Error) -> Failure {

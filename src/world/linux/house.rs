@@ -15,7 +15,7 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 use tracing::warn;
 
-use super::premises::{Claimed, Place, Premises};
+use super::premises::{Claimed, Place, Premises, bytes_in};
 use crate::image::store::{Store, StoreError};
 use crate::model::{ContainerSpec, ExecSpec, Failure, Id, LAB_IMAGE, Name};
 use crate::runtime::{CgroupError, Cgroups, Durability, Stdio, clear_work};
@@ -334,16 +334,6 @@ fn remove_tree(path: &Path) -> Result<(), HouseError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("remove", path)(error)),
         _ => Ok(()),
     }
-}
-
-fn bytes_in(directory: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { bytes_in(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
 }
 
 /// What the host shows of containers that should be gone: our children, their cgroups, their mounts, their files.

@@ -3,9 +3,9 @@
 //! A replay keeps everything in a directory of its own that goes away with it (`house`); a keeper keeps one container that
 //! outlives its command.
 
-use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
 use crate::runtime::{Cgroups, Durability, Stdio};
@@ -82,4 +82,15 @@ pub enum Claimed {
     Granted,
     /// Another's.
     Denied,
+}
+
+/// Bytes in the files of a directory, if all of it can be looked at.
+pub fn bytes_in(directory: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { bytes_in(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
 }
