@@ -69,9 +69,18 @@ pub(super) fn reworded(said: &str, prefix: &str, ids: &[(&str, &Name)]) -> Strin
         let digits = word.trim_end_matches(|letter: char| !letter.is_ascii_hexdigit());
         plain.push_str(if digits.len() == 64 { &word[digits.len()..] } else { word });
     }
-    let plain = plain.replace(" ()", "");
-    let mut letters = plain.trim().chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+    begun_small(plain.replace(" ()", "").trim())
+}
+
+/// A sentence with a small first letter, unless it begins with an abbreviation: `OCI runtime …`.
+fn begun_small(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) if !letters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => sentence.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -135,5 +144,10 @@ mod tests {
             reworded(&format!("Container {ID} is odd"), "ours-", &[(ID, &web)]),
             "container web is odd"
         );
+    }
+
+    #[test]
+    fn an_abbreviation_keeps_its_capitals() {
+        assert_eq!(reworded("OCI runtime exec failed", "ours-", &[]), "OCI runtime exec failed");
     }
 }
