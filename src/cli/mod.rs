@@ -95,17 +95,17 @@ enum Verb {
     Replay(replay::Replay),
     Lessons(lessons::Lessons),
     Quiz(quiz::Quiz),
-    #[cfg(all(target_os = "linux", feature = "linux"))]
-    #[command(flatten)]
-    Look(look::Look),
     Check(Box<check::Check>),
     Model(model::Model),
+    Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
     Doctor(doctor::Doctor),
-    Schema(schema::Schema),
     #[cfg(all(target_os = "linux", feature = "linux"))]
     #[command(flatten)]
     Container(container::ContainerVerb),
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    #[command(flatten)]
+    Look(look::Look),
     #[cfg(all(target_os = "linux", feature = "linux"))]
     #[command(flatten)]
     Image(image::ImageVerb),
