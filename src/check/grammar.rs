@@ -5,7 +5,7 @@
 //! up      = start { restart } { moving | still } die { stop }
 //! moving  = kill | oom | exec | health | remark
 //! still   = pause { kill | remark } unpause        the processes may also die where they stand: then no unpause is told
-//! remark  = rename | update
+//! remark  = rename | update | commit
 //! ```
 //!
 //! A `stop` outside a run ends a back-off. Whether a `stop`, a `restart` or a `kill` was asked for is another rule's question.
@@ -35,9 +35,14 @@ impl Word {
         match (self, kind) {
             (Self::Nothing, EventKind::Create)
             | (Self::Up | Self::Still, EventKind::Die(_))
-            | (Self::Down, EventKind::Stop | EventKind::Rename | EventKind::Update | EventKind::ExecDie(_)) => {
-                Self::Down
-            }
+            | (
+                Self::Down,
+                EventKind::Stop
+                | EventKind::Rename
+                | EventKind::Update
+                | EventKind::Commit
+                | EventKind::ExecDie(_),
+            ) => Self::Down,
             (Self::Down, EventKind::Start)
             | (Self::Still, EventKind::Unpause)
             | (
@@ -47,6 +52,7 @@ impl Word {
                 | EventKind::Oom
                 | EventKind::Rename
                 | EventKind::Update
+                | EventKind::Commit
                 | EventKind::ExecCreate
                 | EventKind::ExecStart
                 | EventKind::ExecDie(_)
@@ -59,6 +65,7 @@ impl Word {
                 | EventKind::Oom
                 | EventKind::Rename
                 | EventKind::Update
+                | EventKind::Commit
                 | EventKind::ExecDie(_),
             ) => Self::Still,
             (Self::Down, EventKind::Destroy) => Self::Nothing,

@@ -163,6 +163,8 @@ pub enum Asked {
     Exec,
     /// To tell of its death.
     Wait,
+    /// To tell that an image has been made of it.
+    Commit,
     /// To be looked at.
     Look,
 }
@@ -283,6 +285,7 @@ impl Past {
             }
             Verb::Exec(_) => (Asked::Exec, None),
             Verb::Wait => (Asked::Wait, None),
+            Verb::Commit => (Asked::Commit, None),
             Verb::Look(_) => (Asked::Look, None),
         };
         self.open.insert(ticket, Request { verb, due });

@@ -61,6 +61,8 @@ pub enum Verb {
     Exec(ExecSpec),
     /// Wait for its death; at once if it has no process.
     Wait,
+    /// Tell that an image has been made of it.
+    Commit,
     /// Look at it.
     Look(Look),
 }
@@ -121,6 +123,7 @@ impl Verb {
             Self::Update { .. } => "update",
             Self::Exec(_) => "exec in",
             Self::Wait => "wait for",
+            Self::Commit => "commit",
             Self::Look(Look::Logs) => "read the logs of",
             Self::Look(Look::Inspect) => "inspect",
             Self::Look(Look::Top) => "list the processes of",

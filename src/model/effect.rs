@@ -126,6 +126,8 @@ pub enum EventKind {
     Rename,
     /// Its limits or its restart policy were changed.
     Update,
+    /// An image was made of it.
+    Commit,
     /// A command was announced to run inside it.
     ExecCreate,
     /// That command was started.
@@ -152,6 +154,7 @@ impl EventKind {
             Self::Destroy => "destroy",
             Self::Rename => "rename",
             Self::Update => "update",
+            Self::Commit => "commit",
             Self::ExecCreate => "exec_create",
             Self::ExecStart => "exec_start",
             Self::ExecDie(_) => "exec_die",
@@ -176,6 +179,7 @@ impl EventKind {
             | Self::Destroy
             | Self::Rename
             | Self::Update
+            | Self::Commit
             | Self::ExecCreate
             | Self::ExecStart => None,
         }

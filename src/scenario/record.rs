@@ -400,7 +400,7 @@ impl<'a> Recorder<'a> {
                 pids: limits.pids,
             }),
             Verb::Exec(exec) => Action::Exec(Exec { containers, command: exec.command.clone() }),
-            Verb::Wait | Verb::Look(_) => return None,
+            Verb::Wait | Verb::Commit | Verb::Look(_) => return None,
         })
     }
 }

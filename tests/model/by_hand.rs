@@ -169,6 +169,47 @@ fn a_pause_that_is_overtaken_during_a_stop_is_answered_all_the_same() {
     assert_eq!(effects.iter().filter(|effect| *effect == "answer 3 done").count(), 1, "{effects:?}");
 }
 
+#[test]
+fn what_was_paused_and_outlives_two_sigkills_is_paused_again() {
+    for verb in [Verb::Kill { signal: Signal::KILL }, Verb::Remove(Removal::Forced)] {
+        let mut hand = Hand::with_running();
+        hand.ask(Verb::Pause);
+        hand.see(Observation::Frozen);
+        hand.ask(verb);
+        hand.see(Observation::Fired(Timer::KillWait));
+        hand.see(Observation::Fired(Timer::KillWait));
+        assert_eq!(hand.state(), State::Paused);
+    }
+}
+
+/// As measured: Docker's runtime thaws for the SIGKILL, and Docker goes on to take the container for paused.
+#[test]
+fn what_was_paused_during_its_stop_counts_as_paused_until_sigkill_has_ended_it() {
+    let mut hand = Hand::with_running();
+    hand.ask(STOP);
+    hand.ask(Verb::Pause);
+    hand.see(Observation::Frozen);
+    let effects = hand.see(Observation::Fired(Timer::Grace(0)));
+    assert_eq!(
+        effects,
+        ["event kill SIGKILL", "Signal(SIGKILL)", "Thaw", "Cancel(Grace(0))", "Arm(KillWait, 10s)"]
+    );
+    assert_eq!(hand.see(Observation::Thawed), NOTHING);
+    assert_eq!(hand.refused(Verb::Exec(ExecSpec::of(&["true".into()]))), "it is paused");
+    assert_eq!(hand.refused(Verb::Start), "it is paused");
+    assert_eq!(hand.refused(Verb::Pause), "it is already paused");
+    assert_eq!(hand.refused(Verb::Unpause), "it is not paused");
+    assert_eq!(
+        hand.ask(Verb::Kill { signal: Signal::TERM }),
+        ["event kill SIGTERM", "Signal(SIGTERM)", "answer 4 done"]
+    );
+    assert_eq!(hand.ask(STOP), ["event kill SIGTERM", "Signal(SIGTERM)"]);
+    hand.see(Observation::Fired(Timer::KillWait));
+    let effects = hand.see(Observation::Fired(Timer::KillWait));
+    assert!(effects.contains(&"stopping → paused".to_owned()), "{effects:?}");
+    assert_eq!(hand.state(), State::Paused);
+}
+
 const STOP: Verb = Verb::Stop { timeout: None };
 const NOTHING: [&str; 0] = [];
 

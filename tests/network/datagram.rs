@@ -8,7 +8,7 @@ use nix::sys::socket::{SockaddrIn, bind};
 use terrarium::network::Claim;
 use terrarium::runtime::SocketKind;
 
-use crate::stage::SOON;
+use crate::stage::{SOON, eventually};
 use crate::street::{ADDRESS, INSIDE, Street, maker, resident, socket_inside};
 
 fn server(street: &Street) -> UdpSocket {
@@ -62,6 +62,27 @@ fn an_answer_comes_from_the_address_that_was_asked() {
     let (_, from) = server.recv_from(&mut bytes).unwrap();
     server.send_to(b"pong", from).unwrap();
     assert_eq!(client.recv(&mut bytes).unwrap(), 4);
+    street.leave();
+}
+
+#[test]
+fn a_datagram_to_a_paused_container_is_answered_after_the_unpause() {
+    let mut street = street();
+    let server = server(&street);
+    street.actor.container.pause().unwrap();
+    eventually("frozen", || street.actor.container.frozen().unwrap());
+    let client = client(&street, "127.0.0.1");
+    client.send(b"ping").unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut bytes = [0; 16];
+    assert!(client.recv(&mut bytes).is_err(), "whoever could answer stands still");
+    street.actor.container.resume().unwrap();
+    let (length, from) = server.recv_from(&mut bytes).unwrap();
+    assert_eq!(&bytes[..length], b"ping");
+    server.send_to(b"pong", from).unwrap();
+    client.set_read_timeout(Some(SOON)).unwrap();
+    let length = client.recv(&mut bytes).unwrap();
+    assert_eq!(&bytes[..length], b"pong");
     street.leave();
 }
 

@@ -151,6 +151,91 @@ fn files_go_in_and_come_out_and_are_told_of() {
     assert!(names.iter().any(|name| name.ends_with("site/deep/page")), "{names:?}");
 }
 
+/// What has been told of it so far.
+fn events(house: &House, name: &str) -> Vec<String> {
+    let told = house.printed(&["history", "--format", "json", name]);
+    told.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|object| object["type"] == "event")
+        .filter_map(|object| object["action"].as_str().map(String::from))
+        .collect()
+}
+
+#[test]
+fn a_commit_of_what_runs_is_told_as_pause_commit_unpause_and_of_what_is_paused_as_commit_alone() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    house.printed(&["commit", "web", "page:1"]);
+    assert_eq!(events(&house, "web"), ["create", "start", "pause", "commit", "unpause"]);
+    house.printed(&["commit", "--no-pause", "web", "page:2"]);
+    assert_eq!(events(&house, "web")[5..], ["commit"]);
+    house.printed(&["pause", "web"]);
+    house.printed(&["commit", "web", "page:3"]);
+    assert_eq!(events(&house, "web")[6..], ["pause", "commit"]);
+    assert_eq!(house.printed(&["inspect", "-f", "{{.State.Status}}", "web"]), "paused\n");
+    house.printed(&["kill", "web"]);
+    house.printed(&["commit", "web", "page:4"]);
+    assert_eq!(events(&house, "web")[8..], ["kill", "die", "commit"]);
+}
+
+#[test]
+fn what_is_paused_takes_nobody_in_and_can_still_be_looked_at() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    house.printed(&["pause", "web"]);
+    for (words, status) in [(["exec", "web", "true"].as_slice(), 125), (&["attach", "web"], 1)] {
+        let told = house.stage.terrarium(words);
+        assert_eq!(
+            (told.status, told.err.contains("paused")),
+            (Some(status), true),
+            "{words:?}: {}",
+            told.err
+        );
+    }
+    let page = house.stage.file("passwd").to_str().unwrap().to_owned();
+    house.printed(&["cp", "web:/etc/passwd", &page]);
+    house.printed(&["logs", "web"]);
+    house.printed(&["stats", "--no-stream", "web"]);
+    house.printed(&["rename", "web", "site"]);
+    house.printed(&["update", "--restart", "always", "site"]);
+    assert_eq!(house.printed(&["inspect", "-f", "{{.State.Status}}", "site"]), "paused\n");
+}
+
+#[test]
+fn from_inside_not_even_sigkill_reaches_pid_1() {
+    let Some(house) = House::open() else { return };
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| fs::metadata(path).is_ok());
+    let Some(busybox) = busybox else {
+        return println!("skipped: a kill from inside, there is no busybox here");
+    };
+    house.printed(&["create", "--name", "web", "-v", &format!("{busybox}:/tmp/busybox:ro"), "lab"]);
+    house.printed(&["start", "web"]);
+    house.printed(&["exec", "web", "/tmp/busybox", "kill", "-KILL", "1"]);
+    assert_eq!(house.printed(&["inspect", "-f", "{{.State.Status}}", "web"]), "running\n");
+    assert_eq!(events(&house, "web").last().map(String::as_str), Some("exec_die"));
+}
+
+#[test]
+fn a_restart_keeps_name_and_writable_layer_and_neither_the_process_nor_shared_memory() {
+    let Some(house) = House::open() else { return };
+    house.keep("web", &[]);
+    fs::write(house.stage.file("page"), "text").unwrap();
+    let page = house.stage.file("page").to_str().unwrap().to_owned();
+    house.printed(&["cp", &page, "web:/tmp/page"]);
+    house.printed(&["cp", &page, "web:/dev/shm/page"]);
+    let told =
+        || house.printed(&["inspect", "-f", "{{.Id}} {{.Name}} {{.GraphDriver.Data.UpperDir}}", "web"]);
+    let pid = || house.printed(&["inspect", "-f", "{{.State.Pid}}", "web"]);
+    let (before, first) = (told(), pid());
+    house.printed(&["restart", "-t", "0", "web"]);
+    assert_eq!(told(), before);
+    assert_ne!(pid(), first);
+    let copy = house.stage.file("copy").to_str().unwrap().to_owned();
+    house.printed(&["cp", "web:/tmp/page", &copy]);
+    assert_eq!(fs::read_to_string(&copy).unwrap(), "text");
+    assert_eq!(house.stage.terrarium(&["cp", "web:/dev/shm/page", &copy]).status, Some(1));
+}
+
 #[test]
 fn a_container_that_does_not_run_gives_its_files_to_root() {
     let Some(house) = House::open() else { return };

@@ -1,6 +1,6 @@
 //! `ps`, `port`, `inspect`: which containers there are, in Docker's columns and words.
 
-use terrarium::model::{ContainerSpec, PortBinding, Protocol, Signal, Verb};
+use terrarium::model::{ContainerSpec, PortBinding, Protocol, RestartPolicy, Signal, Verb};
 
 use super::stage::{Stage, seconds};
 
@@ -150,4 +150,51 @@ fn inspect_answers_templates_and_names_what_is_missing() {
     assert_eq!(stage.terrarium(&["inspect", "nobody"]).out, "[]\n");
     let bound = "{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}";
     assert_eq!(stage.printed(&["inspect", "-f", bound, "web"]), "18080\n");
+}
+
+#[test]
+fn a_pause_keeps_the_time_of_the_start_and_the_next_start_keeps_that_of_the_end() {
+    let mut stage = Stage::new();
+    let times = |stage: &Stage| {
+        let told = stage.printed(&["inspect", "-f", "{{.State.StartedAt}} {{.State.FinishedAt}}", "web"]);
+        let times: Vec<String> = told.split_whitespace().map(String::from).collect();
+        <[String; 2]>::try_from(times).unwrap()
+    };
+    stage.run(seconds(600), "web", ContainerSpec::default()).pass(seconds(5));
+    let [first_start, never] = times(&stage);
+    assert_eq!(never, "0001-01-01T00:00:00Z");
+    stage.life("web").ask(Verb::Pause).pass(seconds(5)).ask(Verb::Unpause).pass(seconds(5));
+    assert_eq!(times(&stage), [first_start.clone(), never]);
+    stage.life("web").ask(Verb::Kill { signal: Signal::KILL }).pass(seconds(5));
+    let [start, end] = times(&stage);
+    assert_eq!(start, first_start);
+    assert!(end > start, "{end}");
+    stage.life("web").ask(Verb::Start).pass(seconds(5));
+    let [second_start, kept] = times(&stage);
+    assert_eq!(kept, end);
+    assert!(second_start > end, "{second_start}");
+}
+
+#[test]
+fn what_is_paused_or_in_back_off_counts_as_running_too() {
+    let mut stage = Stage::new();
+    let flags = |stage: &Stage, name: &str| {
+        let flags = "{{.State.Running}} {{.State.Paused}} {{.State.Restarting}} {{.State.ExitCode}}";
+        stage.printed(&["inspect", "-f", flags, name])
+    };
+    stage.run(seconds(60), "frozen", ContainerSpec::default()).ask(Verb::Pause);
+    assert_eq!(flags(&stage, "frozen"), "true true false 0\n");
+    let restart = RestartPolicy::Always;
+    let failing = ContainerSpec { restart, ..command(&["exit", "3"]) };
+    stage.run(seconds(60), "failing", failing).pass(seconds(7));
+    assert_eq!(flags(&stage, "failing"), "true false true 3\n");
+    assert_eq!(stage.printed(&["inspect", "-f", "{{.State.Pid}}", "failing"]), "0\n");
+}
+
+#[test]
+fn a_removal_by_force_of_what_is_absent_says_so_and_is_no_failure() {
+    let told = Stage::new().terrarium(&["rm", "-f", "nobody"]);
+    assert_eq!(told.status, Some(0));
+    assert!(told.err.contains("no such container: nobody"), "{}", told.err);
+    assert_eq!(Stage::new().terrarium(&["rm", "nobody"]).status, Some(1));
 }

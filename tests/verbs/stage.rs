@@ -105,6 +105,11 @@ impl Stage {
         life
     }
 
+    /// One that was made before, to be lived further.
+    pub(super) fn life(&mut self, name: &str) -> &mut Life {
+        self.lives.iter_mut().find(|life| life.name.as_str() == name).unwrap()
+    }
+
     pub(super) fn id(&self, name: &str) -> &ContainerId {
         &self.lives.iter().find(|life| life.name.as_str() == name).unwrap().id
     }

@@ -89,6 +89,7 @@ impl Asked {
             Self::Update => "update",
             Self::Exec => "exec",
             Self::Wait => "wait",
+            Self::Commit => "commit",
             Self::Look => "look",
         }
     }

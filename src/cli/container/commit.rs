@@ -7,10 +7,10 @@ use clap::Args;
 use super::super::image::lab;
 use super::super::{BAD, Globals, complain, written};
 use super::estate;
-use crate::image::Reference;
-use crate::image::build::{Commit as Committed, commit};
+use crate::image::build::{BuildError, Commit as Committed, commit};
 use crate::image::config::RuntimeConfig;
 use crate::image::store::Image;
+use crate::image::{Digest, Reference};
 use crate::keeper::control::Answer;
 use crate::keeper::{ContainerId, Estate, ask, look};
 use crate::model::{ContainerSpec, LAB_IMAGE, State, Verb};
@@ -75,21 +75,35 @@ impl Commit {
         let base = base(&estate, &spec)?;
         // Nobody writes while it is looked at.
         let pausing = state == State::Running && !self.no_pause && is_done(&estate, &id, &Verb::Pause);
-        let made = commit(Committed {
+        let made = self.image_of(&estate, &id, &spec, &base, name);
+        if made.is_ok() {
+            is_done(&estate, &id, &Verb::Commit);
+        }
+        if pausing {
+            is_done(&estate, &id, &Verb::Unpause);
+        }
+        Ok(made?.to_string())
+    }
+
+    fn image_of(
+        &self,
+        estate: &Estate,
+        id: &ContainerId,
+        spec: &ContainerSpec,
+        base: &Image,
+        name: Option<Reference>,
+    ) -> Result<Digest, BuildError> {
+        commit(Committed {
             store: &estate.store(),
-            base: &base,
-            upper: &estate.directory(&id).join("upper"),
-            config: config_of(&spec, &base),
+            base,
+            upper: &estate.directory(id).join("upper"),
+            config: config_of(spec, base),
             changes: &self.change,
             author: self.author.clone(),
             message: self.message.clone(),
             name,
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
-        });
-        if pausing {
-            is_done(&estate, &id, &Verb::Unpause);
-        }
-        Ok(made?.to_string())
+        })
     }
 }
 

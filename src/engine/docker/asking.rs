@@ -77,7 +77,8 @@ pub(super) async fn ask(client: &bollard::Docker, whom: &Addressee, verb: &Verb)
         Verb::Exec(spec) => return exec(client, whom, spec).await,
         Verb::Wait => return wait(client, id).await,
         Verb::Look(look) => self::look(client, id, *look).await?,
-        Verb::Create(_) => {}
+        // A creation has a way of its own, and no scenario commits.
+        Verb::Create(_) | Verb::Commit => {}
     }
     Ok(Said::Done)
 }

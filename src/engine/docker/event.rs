@@ -57,6 +57,7 @@ fn kind_of(action: &str, attributes: &HashMap<String, String>) -> Option<(EventK
         "destroy" => EventKind::Destroy,
         "rename" => EventKind::Rename,
         "update" => EventKind::Update,
+        "commit" => EventKind::Commit,
         "exec_die" => EventKind::ExecDie(code()),
         _ => return None,
     };

@@ -43,6 +43,7 @@ impl Life {
             }
             Verb::Update { restart, limits } => return self.update(cx, ticket, *restart, *limits),
             Verb::Wait => return Ok(self.wait(cx, ticket)),
+            Verb::Commit => return self.commit(cx, ticket),
             Verb::Look(look) => return self.look(cx, ticket, *look),
         };
         if self.has_settled() || (matches!(self, Self::Killing(_)) && is_sigkill(change)) {
@@ -98,6 +99,24 @@ impl Life {
         cx.emit(EventKind::Update);
         cx.reply(ticket, Outcome::Done);
         Ok(self.clone())
+    }
+
+    /// Whoever makes the image pauses it meanwhile, by asking for that.
+    fn commit(&self, cx: &mut Cx<'_>, ticket: Ticket) -> Result<Self, Refusal> {
+        match self.state() {
+            State::Absent | State::Creating => Err(cx.refuse(Reason::NoSuchContainer)),
+            State::Removing | State::Dead => Err(cx.refuse(Reason::MarkedForRemoval)),
+            State::Created
+            | State::Running
+            | State::Paused
+            | State::Stopping
+            | State::Restarting
+            | State::Stopped => {
+                cx.emit(EventKind::Commit);
+                cx.reply(ticket, Outcome::Done);
+                Ok(self.clone())
+            }
+        }
     }
 
     /// Until the next death, whether or not the policy starts it again; at once if there is no process to wait for.

@@ -10,9 +10,9 @@ use super::super::timer::{FIRST_KILL_WAIT, SECOND_KILL_WAIT};
 use super::super::{
     Action, Ending, EventKind, Freezer, Observation, Outcome, Rule, Signal, State, Ticket, Timer,
 };
+use super::Life;
 use super::restarting::after_death;
-use super::stopping::unanswered;
-use super::{Life, Paused, Running};
+use super::stopping::{go_on, unanswered};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Killing {
@@ -94,10 +94,7 @@ impl Killing {
             }
             Attempt::Second => {
                 cx.reply_all(&self.killers, &Outcome::Failed(unanswered()));
-                match self.from {
-                    State::Paused => Paused::rest(self.run),
-                    _ => Running::go_on(self.run),
-                }
+                go_on(self.from, self.run)
             }
         }
     }

@@ -13,8 +13,8 @@ use super::super::{
 };
 use super::change::Change;
 use super::killing::send_sigkill;
-use super::stopping::{Stop, Then, unanswered};
-use super::{Dead, Life, Running};
+use super::stopping::{Stop, Then, go_on, unanswered};
+use super::{Dead, Life};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Removing {
@@ -24,6 +24,8 @@ pub(in super::super) struct Removing {
     stops: Vec<Stop>,
     killers: Vec<Ticket>,
     waits_for: WaitsFor,
+    /// What it is again if nothing can end its process.
+    otherwise: State,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,7 +50,9 @@ impl Removing {
 
     /// It is removed by force: the process is killed first.
     pub(super) fn with_process(cx: &mut Cx<'_>, asked: Ticket, from: State, run: Run) -> Life {
-        Self::begin(cx, asked, from, run, Vec::new(), Vec::new())
+        cx.moved(from, State::Removing, Rule::RemoveBegin);
+        send_sigkill(cx, from);
+        Self::begin(cx, asked, run, Vec::new(), Vec::new(), from)
     }
 
     /// It is removed by force while it is being stopped: who waits for its death is answered by it.
@@ -58,23 +62,24 @@ impl Removing {
         run: Run,
         stops: Vec<Stop>,
         killers: Vec<Ticket>,
+        otherwise: State,
     ) -> Life {
-        Self::begin(cx, asked, State::Stopping, run, stops, killers)
+        cx.moved(State::Stopping, State::Removing, Rule::RemoveBegin);
+        send_sigkill(cx, State::Stopping);
+        Self::begin(cx, asked, run, stops, killers, otherwise)
     }
 
     fn begin(
         cx: &mut Cx<'_>,
         asked: Ticket,
-        from: State,
         run: Run,
         stops: Vec<Stop>,
         killers: Vec<Ticket>,
+        otherwise: State,
     ) -> Life {
-        cx.moved(from, State::Removing, Rule::RemoveBegin);
-        send_sigkill(cx, from);
         cx.act(Action::Arm(Timer::KillWait, FIRST_KILL_WAIT));
         let waits_for = WaitsFor::FirstKill(run.cancelled());
-        Life::Removing(Self { asked: Some(asked), stops, killers, waits_for })
+        Life::Removing(Self { asked: Some(asked), stops, killers, waits_for, otherwise })
     }
 
     /// Its removal had begun before the host went down, and goes on.
@@ -85,7 +90,8 @@ impl Removing {
     fn delete(cx: &mut Cx<'_>, asked: Option<Ticket>) -> Self {
         cx.act(Action::Discard);
         cx.act(Action::Remove);
-        Self { asked, stops: Vec::new(), killers: Vec::new(), waits_for: WaitsFor::Deletion }
+        let waits_for = WaitsFor::Deletion;
+        Self { asked, stops: Vec::new(), killers: Vec::new(), waits_for, otherwise: State::Stopped }
     }
 
     pub(super) fn change(
@@ -183,9 +189,9 @@ impl Removing {
                 Life::Removing(Self { waits_for: WaitsFor::SecondKill(run), ..self })
             }
             WaitsFor::SecondKill(run) => {
-                cx.moved(State::Removing, State::Running, Rule::KillUnanswered);
+                cx.moved(State::Removing, self.otherwise, Rule::KillUnanswered);
                 cx.reply_all(&waiting, &Outcome::Failed(unanswered()));
-                Running::go_on(run)
+                go_on(self.otherwise, run)
             }
             WaitsFor::Deletion => Life::Removing(self),
         }

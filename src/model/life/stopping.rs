@@ -14,7 +14,7 @@ use super::super::{
 };
 use super::change::Change;
 use super::starting::{Announce, Starting};
-use super::{Life, Removing, Running, Stopped};
+use super::{Life, Paused, Removing, Running, Stopped};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) struct Stopping {
@@ -58,6 +58,8 @@ enum Freezer {
     Thawing,
     /// Paused during the stop; `Some` while the pause is not answered yet.
     Frozen(Option<Ticket>),
+    /// Thawed for a SIGKILL alone, which nobody is told: to people it is paused until its end.
+    Released,
 }
 
 impl Stopping {
@@ -119,7 +121,7 @@ impl Stopping {
         change: Change<'_>,
     ) -> Result<Life, Refusal> {
         match change {
-            Change::Start | Change::Exec(_) if self.is_frozen() => Err(cx.refuse(Reason::Paused)),
+            Change::Start | Change::Exec(_) if self.counts_as_paused() => Err(cx.refuse(Reason::Paused)),
             Change::Start => {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Life::Stopping(self.clone()))
@@ -139,8 +141,9 @@ impl Stopping {
                 let mut stopping = self.clone();
                 stopping.answer_pause(cx);
                 stopping.cancel_timers(cx);
+                let otherwise = stopping.otherwise();
                 let Self { run, stops, killers, .. } = stopping;
-                Ok(Removing::instead_of_stop(cx, ticket, run, stops, killers))
+                Ok(Removing::instead_of_stop(cx, ticket, run, stops, killers, otherwise))
             }
             Change::Remove(Removal::Gentle) => Err(cx.refuse(Reason::Running)),
         }
@@ -163,6 +166,15 @@ impl Stopping {
 
     fn is_frozen(&self) -> bool {
         matches!(self.freezer, Freezer::Frozen(_))
+    }
+
+    fn counts_as_paused(&self) -> bool {
+        matches!(self.freezer, Freezer::Frozen(_) | Freezer::Released)
+    }
+
+    /// What it is again if nothing can end its process.
+    fn otherwise(&self) -> State {
+        if self.counts_as_paused() { State::Paused } else { State::Running }
     }
 
     /// A pause that has been begun is answered before anything undoes it.
@@ -205,12 +217,13 @@ impl Stopping {
         self.answer_pause(cx);
         if self.is_frozen() {
             cx.act(Action::Thaw);
+            self.freezer = Freezer::Released;
         }
     }
 
     /// A pause during a stop takes its effect, but not the deadline away.
     fn pause(&self, cx: &mut Cx<'_>, ticket: Ticket) -> Result<Life, Refusal> {
-        if self.is_frozen() {
+        if self.counts_as_paused() {
             return Err(cx.refuse(Reason::AlreadyPaused));
         }
         let mut stopping = self.clone();
@@ -242,7 +255,7 @@ impl Stopping {
         let asked = self.stops.iter().map(|stop| stop.asked).chain(self.killers.iter().copied());
         let pause = match self.freezer {
             Freezer::Frozen(pause) => pause,
-            Freezer::Thawed | Freezer::Thawing => None,
+            Freezer::Thawed | Freezer::Thawing | Freezer::Released => None,
         };
         self.run.tickets().into_iter().chain(asked).chain(pause).collect()
     }
@@ -286,11 +299,12 @@ impl Stopping {
             return Life::Stopping(Self { waits_for: WaitsFor::SecondKill, ..self });
         }
         self.answer_pause(cx);
-        cx.moved(State::Stopping, State::Running, Rule::KillUnanswered);
+        let otherwise = self.otherwise();
+        cx.moved(State::Stopping, otherwise, Rule::KillUnanswered);
         for ticket in self.stops.iter().map(|stop| stop.asked).chain(self.killers) {
             cx.reply(ticket, Outcome::Failed(unanswered()));
         }
-        Running::go_on(self.run.clone())
+        go_on(otherwise, self.run)
     }
 
     fn paused(mut self, cx: &mut Cx<'_>) -> Life {
@@ -298,18 +312,17 @@ impl Stopping {
         Life::Stopping(self)
     }
 
-    fn pause_failed(self, cx: &mut Cx<'_>, failure: Failure) -> Life {
+    /// One that was answered before counts as done: it is told of, and an unpause undoes it.
+    fn pause_failed(mut self, cx: &mut Cx<'_>, failure: Failure) -> Life {
         if let Freezer::Frozen(Some(ticket)) = self.freezer {
             cx.reply(ticket, Outcome::Failed(failure));
+            self.freezer = Freezer::Thawed;
         }
-        Life::Stopping(Self { freezer: Freezer::Thawed, ..self })
+        Life::Stopping(self)
     }
 
     fn thawed(mut self, cx: &mut Cx<'_>) -> Life {
         self.tell_of_thaw(cx);
-        if self.freezer == Freezer::Frozen(None) {
-            self.freezer = Freezer::Thawed;
-        }
         Life::Stopping(self)
     }
 
@@ -351,6 +364,11 @@ impl Stopping {
             WaitsFor::FirstKill | WaitsFor::SecondKill => cx.act(Action::Cancel(Timer::KillWait)),
         }
     }
+}
+
+/// Nothing has ended it: it is again what it was, or has become meanwhile.
+pub(super) fn go_on(state: State, run: Run) -> Life {
+    if state == State::Paused { Paused::rest(run) } else { Running::go_on(run) }
 }
 
 /// What those hear who asked for a death that did not come.

@@ -49,6 +49,7 @@ pub(super) fn asked(verb: &Verb) -> String {
         | Verb::Unpause
         | Verb::Remove(Removal::Gentle)
         | Verb::Wait
+        | Verb::Commit
         | Verb::Look(_) => verb.word().into(),
     }
 }

@@ -76,7 +76,8 @@ pub fn happened(account: &Account, from: u64) -> Vec<Happened> {
             | EventKind::Stop
             | EventKind::Restart
             | EventKind::Destroy
-            | EventKind::Update => {}
+            | EventKind::Update
+            | EventKind::Commit => {}
         }
         old_name = event.container.to_string();
         let name = event.container.to_string();
