@@ -199,9 +199,12 @@ impl Check {
             let found = orders(&scenario, wanted.only);
             let file = path.display();
             let Some((broken, seen)) = found.broken else {
-                let all = if found.all { "all" } else { "the first" };
-                let text =
-                    format!("{file}: every rule holds in {all} {} orders of its commands", found.tried);
+                let orders = match (found.all, found.tried) {
+                    (true, 1) => "the only order".to_owned(),
+                    (true, all) => format!("all {all} orders"),
+                    (false, first) => format!("the first {first} orders"),
+                };
+                let text = format!("{file}: every rule holds in {orders} of its commands");
                 print(&report::holds(&text, globals.paint))?;
                 continue;
             };

@@ -94,6 +94,11 @@ impl Record {
         self.opening.as_ref().map_or("", |opening| &opening.title)
     }
 
+    /// What it is about.
+    pub(in crate::report) fn about(&self) -> &str {
+        self.opening.as_ref().and_then(|opening| opening.about.as_deref()).unwrap_or_default()
+    }
+
     /// Every container that there was, in the order of their first appearance.
     pub(in crate::report) fn containers(&self) -> Vec<&Name> {
         let mut names: Vec<&Name> = Vec::new();

@@ -30,7 +30,7 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 /// How many cells of a terminal a text takes: Korean letters and the like take two.
-fn cells(text: &str) -> usize {
+pub(crate) fn cells(text: &str) -> usize {
     let is_wide = |c| matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1faff}');
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }

@@ -53,6 +53,7 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/22-out-of-memory"
     "lessons/23-cpu-quota"
     "lessons/24-fork-bomb"
+    "lessons/25-walls"
     "lie"
 };
 

@@ -5,9 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
 
+mod drawn;
 mod life;
 mod page;
 mod quoted;
+mod session;
 mod source;
 mod transcript;
 
@@ -23,15 +25,35 @@ const RENEW: &str = "TERRARIUM_RENEW=1 cargo test --test docs";
 /// Commands for cargo that a page may show without their being run by one of its own tests.
 const CARGO: [&str; 3] = ["cargo test", "cargo build --no-default-features", "cargo install --path ."];
 
+/// Commands with a prompt that no session can hold: they ask somebody who sits there.
+const BY_HAND: [&str; 4] = [
+    RENEW,
+    "terrarium replay ten-seconds --predict",
+    "terrarium replay ten-seconds --why",
+    "terrarium replay ten-seconds --engine sim --play",
+];
+
 #[test]
 fn pages_show_what_the_program_says() {
     let mut stale = Vec::new();
     for page in Page::all() {
         let mut renewed = page.text.clone();
+        let told = session::lived(&page);
         // From the last to the first, so that the places before stay where they are.
         for part in page.parts().into_iter().rev() {
             if !source::is_known(part.source) {
                 println!("skipped: `{}` needs the feature `linux`", part.source);
+                continue;
+            }
+            if let Some(told) = told.as_ref().filter(|_| part.source == session::SOURCE) {
+                let now = &told[&part.line];
+                if session::tell_the_same(part.shown, now) {
+                    continue;
+                } else if std::env::var_os("TERRARIUM_RENEW").is_some() {
+                    renewed.replace_range(part.range, now);
+                } else {
+                    stale.push(format!("{}:{}: {}", page.path, part.line, difference(part.shown, now)));
+                }
                 continue;
             }
             let now = source::current(part.source, part.shown, Kernel::Asleep);
@@ -149,6 +171,37 @@ fn every_command_that_is_shown_works() {
                 works(&place, desk.path(), &words);
             }
         }
+    }
+}
+
+#[test]
+fn every_command_with_a_prompt_is_lived_in_a_session() {
+    for page in Page::all() {
+        let lived: Vec<String> =
+            page.parts().iter().filter(|part| part.source == session::SOURCE).map(|part| part.shown.into()).collect();
+        for block in page.blocks("console") {
+            for command in block.text.lines().filter_map(|line| line.strip_prefix("$ ")) {
+                let is_lived = lived.iter().any(|shown| shown.contains(&format!("$ {command}\n")));
+                assert!(
+                    is_lived || BY_HAND.contains(&command),
+                    "{}:{}: nobody tries `{command}`",
+                    page.path,
+                    block.line
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_runtime_is_read_in_the_book() {
+    let pages = Page::all();
+    for entry in fs::read_dir(root().join("src/runtime")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let whole = format!(" of src/runtime/{name}");
+        let quoted = pages.iter().flat_map(Page::parts).any(|part| part.source.contains(&whole));
+        let listed = ["mod.rs", "steps.rs"].contains(&name.as_str());
+        assert!(quoted || listed, "no page quotes src/runtime/{name}");
     }
 }
 

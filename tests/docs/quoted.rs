@@ -30,7 +30,8 @@ pub(crate) fn code(name: &str, file: &str) -> String {
     let indent = lines[at].len() - lines[at].trim_start().len();
     let above = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with(['/', '#'])).count();
     let close = format!("{}}}", " ".repeat(indent));
-    let is_end = |line: &&str| **line == *close || **line == format!("{close};");
+    let list = close.replace('}', "];");
+    let is_end = |line: &&str| **line == *close || **line == format!("{close};") || **line == list;
     let length =
         if lines[at].ends_with(';') { 1 } else { 1 + lines[at..].iter().position(is_end).expect("it ends") };
     let item: Vec<_> =

@@ -12,20 +12,26 @@
 //! transcript NAME of verbs               what a test of the verbs has been shown to print
 //! section HEADING of FILE                what another page says under that heading
 //! code NAME of FILE                      a function or a type, with its comment
+//! session                                what is typed at a prompt, and what comes of it (see `session`)
 //! help of every verb                     a heading and the help of each, without the options that all have
 //! rules, states, set-up steps            what the library knows of them
+//! rules of every life, planted bugs      what `check` holds every life against, and what it can break
+//! walls, layers                          pictures: the namespaces of a container, and three containers of one image
+//! differences                            where Docker lives otherwise than the model foresees
 //! unplayed steps, unlived wishes         what the format accepts and this version cannot do
 //! ```
 
 use std::fmt::Write;
 use std::fs;
 
+use terrarium::check;
+use terrarium::engine::differences::{DIFFERENCES, Difference};
 use terrarium::model::{Rule, State};
 use terrarium::report::diagram;
 use terrarium::scenario::replay::check_supported;
 use terrarium::scenario::{Scenario, bundled, parse};
 
-use super::{life, quoted, root, terrarium, transcript};
+use super::{drawn, life, quoted, root, session, terrarium, transcript};
 
 /// Whether the kernel may be asked to live what a page shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,11 +86,15 @@ const WISHES: [&str; 7] = [
 
 /// Whether this build can tell.
 pub(crate) fn is_known(source: &str) -> bool {
-    !matches!(source, "set-up steps" | "unlived wishes") || cfg!(all(target_os = "linux", feature = "linux"))
+    !matches!(source, "set-up steps" | "unlived wishes" | "walls") || cfg!(all(target_os = "linux", feature = "linux"))
 }
 
 /// What a page should show, where `shown` stands now.
 pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
+    if source == session::SOURCE {
+        // Where no container can be had, nobody can say anything against it.
+        return shown.to_owned();
+    }
     if let Some(words) = source.strip_prefix("lived terrarium ") {
         return lived(words, shown, kernel);
     }
@@ -96,6 +106,12 @@ pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
         "machine" => pictured("machine", &diagram::whole(), kernel),
         "lessons" => lessons(),
         "rules" => rules(),
+        "rules of every life" => rules_of_every_life(),
+        "planted bugs" => planted_bugs(),
+        "differences" => differences(),
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        "walls" => walls(kernel),
+        "layers" => pictured("layers", &drawn::layers("one-image-three-lives"), kernel),
         "states" => states(),
         "unplayed steps" => unplayed_steps(),
         #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -249,6 +265,52 @@ fn part(source: &str) -> String {
 fn rules() -> String {
     let item = |rule: &Rule| format!("* `{}`: {} ({})\n", rule.id(), rule.sentence(), rule.source());
     Rule::ALL.iter().map(item).collect::<Vec<_>>().concat()
+}
+
+/// By theme, as they are listed.
+fn rules_of_every_life() -> String {
+    let item = |rule: &check::rules::Rule| {
+        format!(
+            "* **{}** `{}`<br>{} ({}; {})\n",
+            rule.sentence,
+            rule.name,
+            rule.why,
+            rule.kind.word(),
+            rule.source
+        )
+    };
+    check::rules::RULES.into_iter().flatten().map(item).collect()
+}
+
+fn planted_bugs() -> String {
+    printed("check --break list")
+}
+
+/// The namespaces that a container gets, as a picture and as a list.
+#[cfg(all(target_os = "linux", feature = "linux"))]
+fn walls(kernel: Kernel) -> String {
+    use terrarium::runtime::{Isolation, default_spec};
+    let spec = default_spec(Isolation::Root);
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref()).unwrap();
+    let wall = |kind: String| match kind.as_str() {
+        "mnt" => ("mount", "hides the host's files"),
+        "pid" => ("pid", "hides other processes, numbers from 1"),
+        "net" => ("network", "has ports and addresses of its own"),
+        "uts" => ("uts", "has a host name of its own"),
+        "ipc" => ("ipc", "has shared memory of its own"),
+        "cgroup" => ("cgroup", "hides how it is counted"),
+        other => panic!("nobody has said what the {other} namespace is good for"),
+    };
+    let walls: Vec<_> = namespaces.iter().map(|namespace| wall(namespace.typ().to_string())).collect();
+    pictured("walls", &drawn::walls(&walls), kernel)
+}
+
+fn differences() -> String {
+    let item = |one: &Difference| {
+        let (first, rest) = one.sentence.split_at(1);
+        format!("* `{}`: {}{rest}. ({})\n", one.name, first.to_uppercase(), one.source)
+    };
+    DIFFERENCES.iter().map(item).collect()
 }
 
 fn states() -> String {

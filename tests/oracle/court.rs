@@ -112,6 +112,11 @@ impl Record {
         self.texts("explained")
     }
 
+    /// What the scenario expected, and was otherwise.
+    pub(crate) fn unmet(&self) -> Vec<String> {
+        self.texts("unmet")
+    }
+
     fn texts(&self, field: &str) -> Vec<String> {
         let of_step = |step: &Value| {
             let texts = strings(&step[field]).into_iter();

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use terrarium::scenario::{Action, Scenario, Step, bundled};
+
 use crate::court::{Court, is_closed};
 
 #[test]
@@ -16,4 +18,35 @@ fn a_declaration_that_is_a_lie_is_found_out_by_docker() {
         objections.contains("exit 0, measured") || objections.contains("predicted stopped, exit 0"),
         "{objections}"
     );
+}
+
+/// Their pages hold the shares of a CPU to account. Here several lessons live side by side, and each gets what the others leave.
+const IS_OF_SHARES: [&str; 3] = ["CPU", "to be busy", "to be idle"];
+
+#[test]
+fn every_lesson_that_docker_has_a_notion_of_comes_true_there() {
+    if is_closed("the lessons on Docker") {
+        return;
+    }
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lessons = bundled().into_iter().filter(|bundled| bundled.number().is_some());
+    let (lived, not): (Vec<_>, Vec<_>) = lessons.partition(|lesson| is_of_docker(&lesson.scenario));
+    assert!(lived.len() > 20, "Docker has a notion of most lessons, and not of {}", not.len());
+    let files: Vec<_> = lived.iter().map(|lesson| home.join(format!("scenarios/{}.yaml", lesson.name))).collect();
+    let wrong: Vec<String> = Court::new()
+        .judge(&files)
+        .iter()
+        .flat_map(|record| {
+            let objections = record.objections().into_iter().chain(record.unmet());
+            let told = objections.filter(|text| !IS_OF_SHARES.iter().any(|word| text.contains(word)));
+            told.map(|text| format!("{}: {text}", record.file)).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Nobody reboots a host for a replay.
+fn is_of_docker(lesson: &Scenario) -> bool {
+    let is_strange = |step: &Step| matches!(step.action, Action::Reboot);
+    !lesson.steps.iter().any(is_strange)
 }

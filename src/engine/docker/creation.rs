@@ -37,7 +37,9 @@ pub(super) fn body(name: &Name, spec: &ContainerSpec, ours: &Ours<'_>) -> Contai
         env: Some(own_env.chain(is_lab.then(|| behavior(name, spec)).into_iter().flatten()).collect()),
         working_dir: spec.workdir.clone(),
         user: spec.user.clone(),
-        hostname: Some(spec.hostname.clone().unwrap_or_else(|| name.to_string())),
+        // Who joins another one's network has its name, too, and Docker refuses a second one.
+        hostname: (!matches!(spec.network, NetworkMode::Container(_)))
+            .then(|| spec.hostname.clone().unwrap_or_else(|| name.to_string())),
         labels: Some(labels),
         stop_signal: spec.stop_signal.map(|signal| signal.to_string()),
         stop_timeout: spec.stop_timeout.map(|grace| i64::from(seconds(grace))),

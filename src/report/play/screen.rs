@@ -10,11 +10,13 @@ use super::{Player, Rewinding};
 use crate::engine::trace::{StepOutcome, StepTrace};
 use crate::model::State;
 use crate::report::record::StepRecord;
-use crate::report::words::{bytes, time};
+use crate::report::words::{bytes, cells, time, wrap};
 
 /// Where a terminal is wide enough for steps beside the rest.
 const WIDE: u16 = 70;
 const STEPS: u16 = 30;
+/// What stands before a line: what kind of line it is.
+const LABEL: usize = 9;
 
 /// Draws what a player shows.
 pub fn draw(frame: &mut Frame<'_>, player: &Player) {
@@ -47,13 +49,29 @@ fn steps(frame: &mut Frame<'_>, player: &Player, area: Rect) {
             (true, false) => "✗",
         };
         let style = if nth < player.shown { Style::new() } else { Style::new().add_modifier(Modifier::DIM) };
-        ListItem::new(format!("{mark} {:>2} {}", step.opening.index, step.sentence())).style(style)
+        let text = format!("{mark} {:>2} {}", step.opening.index, step.sentence());
+        ListItem::new(cut(text, usize::from(area.width.saturating_sub(1)))).style(style)
     });
     let list = List::new(items)
         .block(Block::new().borders(Borders::RIGHT))
         .highlight_style(Style::new().add_modifier(Modifier::REVERSED));
     let mut state = ListState::default().with_selected(player.shown.checked_sub(1));
     frame.render_stateful_widget(list, area, &mut state);
+}
+
+/// As much of a text as there is room for.
+fn cut(text: String, room: usize) -> String {
+    if cells(&text) <= room {
+        return text;
+    }
+    let mut cut = String::new();
+    for c in text.chars() {
+        if cells(&cut) + cells(c.encode_utf8(&mut [0; 4])) + 1 > room {
+            break;
+        }
+        cut.push(c);
+    }
+    cut + "…"
 }
 
 fn is_good(step: &StepRecord) -> bool {
@@ -103,10 +121,15 @@ const fn colour(state: State) -> Color {
 }
 
 fn story(frame: &mut Frame<'_>, player: &Player, area: Rect) {
+    let room = usize::from(area.width).saturating_sub(LABEL).max(1);
     let mut lines: Vec<Line<'_>> = Vec::new();
+    if player.shown == 0 {
+        lines.extend(wrap(player.record.about(), usize::from(area.width)).into_iter().map(Line::from));
+        lines.push(Line::default());
+    }
     if let Some(step) = player.last() {
         lines.push(heading(step));
-        step.parts.iter().for_each(|part| told(part, &mut lines));
+        step.parts.iter().for_each(|part| told(part, room, &mut lines));
         if let Some(say) = &step.opening.say {
             lines.push(Line::styled(
                 say.trim().replace('\n', " "),
@@ -139,10 +162,14 @@ fn heading(step: &StepRecord) -> Line<'static> {
     Line::styled(text, Style::new().add_modifier(Modifier::BOLD))
 }
 
-fn told(part: &StepTrace, lines: &mut Vec<Line<'_>>) {
+/// What does not fit into a line goes on beneath its text, not beneath its label.
+fn told(part: &StepTrace, room: usize, lines: &mut Vec<Line<'_>>) {
     let mut line = |label: &'static str, text: String| {
-        let label = Span::styled(format!("{label:<9}"), Style::new().add_modifier(Modifier::DIM));
-        lines.push(Line::from(vec![label, Span::raw(text)]));
+        for (nth, text) in wrap(&text, room).into_iter().enumerate() {
+            let label = if nth == 0 { label } else { "" };
+            let label = Span::styled(format!("{label:<LABEL$}"), Style::new().add_modifier(Modifier::DIM));
+            lines.push(Line::from(vec![label, Span::raw(text)]));
+        }
     };
     match (part.outcome, &part.message) {
         (StepOutcome::Noop, _) => line("nothing", "to do: it is so already".into()),

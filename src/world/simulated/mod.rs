@@ -5,6 +5,7 @@
 
 mod ports;
 mod process;
+mod rooms;
 mod schedule;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -162,10 +163,14 @@ impl Simulated {
     /// A parked process that somebody has killed executes nothing; its end has been told.
     fn execute(&mut self, id: Id) {
         let address = self.free_address();
-        let Some(container) = self.containers.get_mut(&id) else { return };
+        let Some(container) = self.containers.get(&id) else { return };
         let Phase::Parked = container.phase else { return };
-        match program(&container.spec, container.run) {
+        let program = program(&container.spec, container.run);
+        let forestalled = program.as_ref().is_ok_and(|behavior| self.is_forestalled(id, behavior));
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        match program {
             Ok(behavior) => {
+                let behavior = if forestalled { gives_up() } else { behavior };
                 let (process, agenda) = Process::begin(behavior, &container.spec, self.now);
                 container.output.push_str(&process.output());
                 container.phase = Phase::Lives(Box::new(process));
@@ -475,9 +480,11 @@ impl World for Simulated {
     /// A process that cannot move lets its clients wait: the kernel has taken the connection in.
     fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
         let port = self.requests.get(id.0 as usize).copied().flatten();
-        let Some((owner, inside)) = port.and_then(|port| self.ports.owner(port, Protocol::Tcp)) else {
-            return Some(Err(RequestError::Refused));
-        };
+        let owner = port.and_then(|port| {
+            let published = self.ports.owner(port, Protocol::Tcp);
+            published.or_else(|| Some((self.listener_on_the_host(port)?, port)))
+        });
+        let Some((owner, inside)) = owner else { return Some(Err(RequestError::Refused)) };
         let container = self.containers.get(&owner)?;
         let Phase::Lives(process) = &container.phase else { return Some(Err(RequestError::Reset)) };
         Some(if process.listens(inside)? {
@@ -539,6 +546,11 @@ fn program(spec: &ContainerSpec, run: u32) -> Result<Behavior, Failure> {
         Some(_) => Ok(told),
         None => Err(not_found(&argv[0], START_NOT_FOUND)),
     }
+}
+
+/// What a server does whose port somebody else has: it says so and leaves.
+fn gives_up() -> Behavior {
+    Behavior { exits: Some(Exit { after: Duration::ZERO, code: 1 }), ..Behavior::default() }
 }
 
 /// What a start leaves whose command does not exist, and what `docker exec` says of one.

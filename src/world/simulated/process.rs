@@ -122,6 +122,11 @@ impl Process {
         Some(if healthy { Answer::Good } else { Answer::Bad })
     }
 
+    /// Whether it has a port, frozen or not.
+    pub(super) fn has(&self, port: u16) -> bool {
+        self.behavior.listen.contains(&port)
+    }
+
     /// Whether it answers at this port: `None` while it cannot move.
     pub(super) fn listens(&self, port: u16) -> Option<bool> {
         (!self.is_held()).then(|| self.behavior.listen.contains(&port))
