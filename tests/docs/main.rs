@@ -177,8 +177,12 @@ fn every_command_that_is_shown_works() {
 #[test]
 fn every_command_with_a_prompt_is_lived_in_a_session() {
     for page in Page::all() {
-        let lived: Vec<String> =
-            page.parts().iter().filter(|part| part.source == session::SOURCE).map(|part| part.shown.into()).collect();
+        let lived: Vec<String> = page
+            .parts()
+            .iter()
+            .filter(|part| part.source == session::SOURCE)
+            .map(|part| part.shown.into())
+            .collect();
         for block in page.blocks("console") {
             for command in block.text.lines().filter_map(|line| line.strip_prefix("$ ")) {
                 let is_lived = lived.iter().any(|shown| shown.contains(&format!("$ {command}\n")));

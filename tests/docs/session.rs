@@ -31,7 +31,11 @@ pub(crate) fn lived(page: &Page) -> Option<BTreeMap<usize, String>> {
             .iter()
             .map(|command| {
                 let (said, status) = said.next().expect("each command was lived");
-                assert!(*status == 0 || tells_why(said), "{}: `{command}` ended with {status}:\n{said}", page.path);
+                assert!(
+                    *status == 0 || tells_why(said),
+                    "{}: `{command}` ended with {status}:\n{said}",
+                    page.path
+                );
                 format!("{PROMPT}{command}\n{said}")
             })
             .collect();
@@ -59,8 +63,11 @@ fn tells_why(said: &str) -> bool {
     said.contains("terrarium: ") || said.contains('✗')
 }
 
-/// A number becomes `#`, whether it is a count, a time, or a digest.
+/// A number becomes `#`, whether it is a time, a process or a digest. What has one digit, or is a mask of 64 bits, is a fact.
 fn without_numbers(word: &str) -> String {
+    if word.len() == 1 || (word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit())) {
+        return word.to_owned();
+    }
     let mut plain = String::new();
     for run in word.split_inclusive(|c: char| !c.is_ascii_hexdigit()) {
         let (digits, end) = run.split_at(run.trim_end_matches(|c: char| !c.is_ascii_hexdigit()).len());
@@ -85,7 +92,8 @@ fn play(page: &Page, commands: &[&str]) -> Vec<(String, i32)> {
     let estate = desk.path().join(".estate");
     let program = env!("CARGO_BIN_EXE_terrarium");
     let wrapper = bin.join("terrarium");
-    fs::write(&wrapper, format!("#!/bin/sh\nexec '{program}' --root '{}' \"$@\"\n", estate.display())).unwrap();
+    fs::write(&wrapper, format!("#!/bin/sh\nexec '{program}' --root '{}' \"$@\"\n", estate.display()))
+        .unwrap();
 
     let mut script = "exec 2>&1\nchmod +x .bin/terrarium\n".to_owned();
     for command in commands {

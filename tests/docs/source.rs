@@ -86,7 +86,8 @@ const WISHES: [&str; 7] = [
 
 /// Whether this build can tell.
 pub(crate) fn is_known(source: &str) -> bool {
-    !matches!(source, "set-up steps" | "unlived wishes" | "walls") || cfg!(all(target_os = "linux", feature = "linux"))
+    !matches!(source, "set-up steps" | "unlived wishes" | "walls")
+        || cfg!(all(target_os = "linux", feature = "linux"))
 }
 
 /// What a page should show, where `shown` stands now.

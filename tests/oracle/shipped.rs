@@ -32,7 +32,8 @@ fn every_lesson_that_docker_has_a_notion_of_comes_true_there() {
     let lessons = bundled().into_iter().filter(|bundled| bundled.number().is_some());
     let (lived, not): (Vec<_>, Vec<_>) = lessons.partition(|lesson| is_of_docker(&lesson.scenario));
     assert!(lived.len() > 20, "Docker has a notion of most lessons, and not of {}", not.len());
-    let files: Vec<_> = lived.iter().map(|lesson| home.join(format!("scenarios/{}.yaml", lesson.name))).collect();
+    let files: Vec<_> =
+        lived.iter().map(|lesson| home.join(format!("scenarios/{}.yaml", lesson.name))).collect();
     let wrong: Vec<String> = Court::new()
         .judge(&files)
         .iter()
