@@ -3,6 +3,7 @@
 //! A session names no numbers that differ from run to run: what is compared has its digits and its columns taken out.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -97,7 +98,7 @@ fn play(page: &Page, commands: &[&str]) -> Vec<(String, i32)> {
 
     let mut script = "exec 2>&1\nchmod +x .bin/terrarium\n".to_owned();
     for command in commands {
-        script += &format!("printf '{MARK}'\n{command}\nprintf '{MARK}%s\\n' $?\n");
+        let _ = writeln!(script, "printf '{MARK}'\n{command}\nprintf '{MARK}%s\\n' $?");
     }
     script += "left=$(terrarium ps -aq)\n[ -z \"$left\" ] || terrarium rm -f $left >/dev/null\n";
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
@@ -124,6 +125,7 @@ fn is_root() -> bool {
 }
 
 /// Whether containers cannot be had here; then it is said.
+#[expect(clippy::print_stdout, reason = "a skipped test says what it skips")]
 fn is_closed() -> bool {
     static WHY: OnceLock<Option<String>> = OnceLock::new();
     let why = WHY.get_or_init(|| {
