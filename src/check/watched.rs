@@ -10,9 +10,10 @@ use crate::engine::planted::Break;
 use crate::engine::trace::Happening;
 use crate::engine::{Engine, Local, Notes, Passed};
 use crate::model::{
-    Command, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome, Refusal, Resources,
-    Signal, State, Status, Ticket,
+    Command, ContainerSpec, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome,
+    Refusal, Resources, Signal, State, Status, Ticket,
 };
+use crate::world::images::{ImageAnswer, ImageRequest};
 use crate::world::simulated::Simulated;
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};
 
@@ -314,6 +315,22 @@ impl Engine for Watched {
 
     fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
         self.engine.response(id)
+    }
+
+    fn images(&self) -> Vec<String> {
+        self.engine.images()
+    }
+
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId {
+        self.engine.ask_for_image(request)
+    }
+
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer> {
+        self.engine.image_answer(id)
+    }
+
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String> {
+        self.engine.resolve(wish)
     }
 
     fn left_behind(&mut self) -> Vec<String> {

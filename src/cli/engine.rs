@@ -161,7 +161,10 @@ fn on_linux(
 fn with_images(scenario: &Scenario, root: Option<&Path>) -> anyhow::Result<(Scenario, Store)> {
     let images = Estate::images(root)?;
     let mut resolved = scenario.clone();
-    for spec in resolved.containers.values_mut() {
+    let changes =
+        |image: &String| scenario.steps.iter().any(|step| step.action.names_changed().contains(image));
+    // What a step makes or takes away is looked up when a container is made of it.
+    for spec in resolved.containers.values_mut().filter(|spec| !changes(&spec.image)) {
         *spec = images.resolve(spec)?;
     }
     Ok((resolved, images))

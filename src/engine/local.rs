@@ -7,9 +7,10 @@ use super::planted::{Break, Cause, Planted};
 use super::trace::{Happening, What};
 use super::{Engine, Passed};
 use crate::model::{
-    Command, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome, Refusal, Resources,
-    Signal, Status, Ticket,
+    Command, ContainerSpec, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome,
+    Refusal, Resources, Signal, Status, Ticket,
 };
+use crate::world::images::{ImageAnswer, ImageRequest};
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 
 /// The model and a world, and whoever writes down what goes into the model.
@@ -219,6 +220,22 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
 
     fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>> {
         self.world.response(id)
+    }
+
+    fn images(&self) -> Vec<String> {
+        self.world.images()
+    }
+
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId {
+        self.world.ask_for_image(request)
+    }
+
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer> {
+        self.world.image_answer(id)
+    }
+
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String> {
+        self.world.resolve(wish)
     }
 
     fn left_behind(&mut self) -> Vec<String> {

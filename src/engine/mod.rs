@@ -13,7 +13,8 @@ use std::time::Duration;
 
 pub use local::{Local, Notes, Unwritten};
 
-use crate::model::{Command, HostFacts, Name, Outcome, Resources, Signal, Status, Ticket};
+use crate::model::{Command, ContainerSpec, HostFacts, Name, Outcome, Resources, Signal, Status, Ticket};
+use crate::world::images::{ImageAnswer, ImageRequest};
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};
 use trace::Happening;
 
@@ -60,6 +61,18 @@ pub trait Engine {
 
     /// What came of a request, once something has.
     fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>>;
+
+    /// The names of the images that there are, nothing left out of them.
+    fn images(&self) -> Vec<String>;
+
+    /// Begins something with an image; the answer comes with time.
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId;
+
+    /// What came of that, once something has.
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer>;
+
+    /// What a container is that is wished for, with what its image says by now; or why there cannot be one.
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String>;
 
     /// What is still there of containers that are gone, one line each.
     fn left_behind(&mut self) -> Vec<String>;

@@ -7,6 +7,8 @@ use std::{fmt, io};
 use super::differences::Difference;
 use crate::model::{Event, HostFacts, Name, Resources, State, Status, Transition};
 
+pub use crate::world::images::{ShownImage, ShownLayer};
+
 /// Takes in a replay as it happens.
 pub trait Audience {
     /// It is about to begin.
@@ -131,6 +133,8 @@ pub struct StepTrace {
     pub unmet: Option<Vec<String>>,
     /// Where measurement and prediction differ.
     pub diverged: Vec<Divergence>,
+    /// The image that it has made, sent or fetched.
+    pub image: Option<ShownImage>,
 }
 
 /// One thing that was measured otherwise than predicted.

@@ -2,13 +2,16 @@
 
 use std::{ffi::OsStr, path::Path, time::Duration};
 
-use crate::model::{Behavior, Exit};
+use crate::model::{Behavior, ContainerSpec, Exit, LAB_IMAGE};
 
 /// What stands in `/bin` of the lab image. `lab` acts out the declared behaviour, or runs the command after it.
 pub const COMMANDS: [&str; 6] = ["lab", "true", "false", "sleep", "exit", "echo"];
 
 /// Asks the lab program how healthy the container is, by the phases of its behaviour.
 pub const HEALTH: [&str; 2] = ["lab", "health"];
+
+/// Images that begin with the lab image say so by this label.
+pub const LABEL: &str = "terrarium.lab";
 
 /// The exit code of a command that was used wrongly.
 pub(super) const MISUSED: u8 = 2;
@@ -19,6 +22,14 @@ pub(super) const NOT_FOUND: u8 = 127;
 pub fn is_lab(argv0: &OsStr) -> bool {
     let name = Path::new(argv0).file_name().and_then(OsStr::to_str);
     name.is_some_and(|name| COMMANDS.contains(&name))
+}
+
+/// Whether the process of such a container is the lab program, which acts out the declared behaviour: in the lab image always,
+/// in one that begins with it if it runs one of its commands.
+pub fn acts_out(spec: &ContainerSpec) -> bool {
+    let first = [&spec.entrypoint, &spec.command].into_iter().flatten().flatten().next();
+    spec.image == LAB_IMAGE
+        || (spec.labels.contains_key(LABEL) && first.is_some_and(|program| is_lab(OsStr::new(program))))
 }
 
 /// What this command line does in the lab image, where `declared` is the container's own behaviour.

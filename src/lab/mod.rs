@@ -16,7 +16,7 @@ mod sys;
 
 #[cfg(all(target_os = "linux", feature = "linux"))]
 pub use act::main;
-pub use commands::{COMMANDS, HEALTH, conduct, is_lab, without_form};
+pub use commands::{COMMANDS, HEALTH, LABEL, acts_out, conduct, is_lab, without_form};
 
 /// Memory that the program needs for itself.
 pub const IDLE_MEMORY: u64 = 256 << 10;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::engine::trace::{Audience, Closing, Divergence, Entry, Opening, StepOpening, StepTrace};
+use crate::engine::trace::{
+    Audience, Closing, Divergence, Entry, Opening, ShownImage, ShownLayer, StepOpening, StepTrace,
+};
 use crate::model::State;
 
 /// JSON lines.
@@ -78,6 +80,9 @@ impl<W: Write> Audience for Json<W> {
         if !explained.is_empty() {
             object["explained"] = json!(explained);
         }
+        if let Some(image) = &step.image {
+            object["image"] = shown(image);
+        }
         self.object(&object)
     }
 
@@ -98,6 +103,17 @@ fn entry(entry: &Entry) -> Value {
         "namespaces": resources.namespaces, "mounts": resources.mounts, "ports": resources.ports,
         "address": resources.address, "layer_bytes": resources.layer_bytes,
     })
+}
+
+/// Only of steps that have made, sent or fetched one.
+fn shown(image: &ShownImage) -> Value {
+    let layer = |layer: &ShownLayer| json!({"digest": layer.digest, "bytes": layer.bytes});
+    let history: Vec<_> = image
+        .history
+        .iter()
+        .map(|making| json!({"by": making.by, "layer": making.layer.as_ref().map(layer)}))
+        .collect();
+    json!({"name": image.name, "id": image.id, "base": image.base, "history": history})
 }
 
 fn seconds(time: Duration) -> f64 {

@@ -8,13 +8,16 @@ use std::time::Duration;
 use super::paint::{Paint, Role};
 use super::words::{bytes, count, time, wrap};
 use crate::engine::trace::{
-    Audience, Change, Closing, Opening, Prediction, StepOpening, StepOutcome, StepTrace,
+    Audience, Change, Closing, Opening, Prediction, ShownImage, StepOpening, StepOutcome, StepTrace,
 };
 use crate::model::{EventKind, Freezer, Name, State};
 
 const WIDTH: usize = 80;
 const INDENT: &str = "      ";
 const LABEL: usize = 10;
+/// The columns of an image's layers.
+const SIZE: usize = 10;
+const DIGEST: usize = 14;
 /// A pause between two events that is worth mentioning.
 const LONG: Duration = Duration::from_millis(95);
 
@@ -162,6 +165,40 @@ impl<W: Write> Text<W> {
         Ok(())
     }
 
+    /// What made it: each instruction with its layer, or without one.
+    fn image(&mut self, image: &ShownImage) -> io::Result<()> {
+        let layers = image.layers().count() as u64;
+        let known: Option<u64> = image.layers().map(|layer| layer.bytes).sum();
+        let size = known.map_or_else(String::new, |known| format!(", {}", bytes(known)));
+        let id = image.id.as_ref().map_or_else(String::new, |id| format!(", id {}", id.short()));
+        self.line("image", &format!("{}: {}{size}{id}", image.name, count(layers, "layer", "layers")))?;
+        if let Some(base) = &image.base {
+            self.making("unknown", "", &format!("what {base} consists of"))?;
+        }
+        for making in &image.history {
+            match &making.layer {
+                None => self.making("metadata", "", &making.by)?,
+                Some(layer) => {
+                    let size = layer.bytes.map_or_else(|| "layer".into(), bytes);
+                    let digest = layer.digest.as_ref().map_or("", |digest| digest.short());
+                    self.making(&size, digest, &making.by)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sizes, digests and instructions each in a column of their own.
+    fn making(&mut self, size: &str, digest: &str, by: &str) -> io::Result<()> {
+        let room = WIDTH - INDENT.len() - LABEL - SIZE - DIGEST;
+        for (nth, part) in wrap(by, room).iter().enumerate() {
+            let (size, digest) = if nth == 0 { (size, digest) } else { ("", "") };
+            let row = format!("{size:<SIZE$}{digest:<DIGEST$}{part}");
+            writeln!(self.out, "{INDENT}{:LABEL$}{}", "", row.trim_end())?;
+        }
+        Ok(())
+    }
+
     fn verdict(&mut self, step: &StepTrace) -> io::Result<()> {
         for difference in step.unexplained() {
             let what = format!("✗ {:<width$}", difference.what, width = LABEL - 2);
@@ -266,6 +303,9 @@ impl<W: Write> Audience for Text<W> {
         self.transitions(step)?;
         self.events(step)?;
         self.ledger(step)?;
+        if let Some(image) = &step.image {
+            self.image(image)?;
+        }
         if let Some(took) = step.took.filter(|took| *took >= LONG) {
             self.line("took", &time(took))?;
         }

@@ -13,6 +13,7 @@ use super::{
     words::WordError,
 };
 use crate::model::{Name, RestartPolicy, Signal, State, StopTimeout};
+use crate::world::images::Context;
 
 /// What a step does. A list of names means the same on each in turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -244,6 +245,16 @@ pub struct Build {
     #[schemars(with = "Option<Scalar>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The files of that directory.
+    #[serde(skip)]
+    pub context: Context,
+}
+
+impl Build {
+    /// Where the build file is among those files.
+    pub fn build_file(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| "Dockerfile".into())
+    }
 }
 
 /// `tag`.
@@ -286,6 +297,38 @@ impl Action {
             Self::RemoveImage(_) => "remove_image",
             Self::Async(_) => "async",
             Self::Join(_) => "join",
+        }
+    }
+
+    /// The action that is begun, where `async` begins one; else itself.
+    pub fn begun(&self) -> &Self {
+        match self {
+            Self::Async(action) => action,
+            action => action,
+        }
+    }
+
+    /// Whether it does something with images.
+    pub fn is_about_images(&self) -> bool {
+        matches!(self, Self::Build(_) | Self::Tag(_) | Self::Push(_) | Self::Pull(_) | Self::RemoveImage(_))
+    }
+
+    /// The names that images get by it.
+    pub fn names_given(&self) -> &[String] {
+        match self.begun() {
+            Self::Build(Build { image, .. }) | Self::Tag(Tag { to: image, .. }) => {
+                std::slice::from_ref(image)
+            }
+            Self::Pull(images) => images,
+            _ => &[],
+        }
+    }
+
+    /// The names that images get or lose by it.
+    pub fn names_changed(&self) -> &[String] {
+        match self.begun() {
+            Self::RemoveImage(images) => images,
+            _ => self.names_given(),
         }
     }
 

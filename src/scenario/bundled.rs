@@ -1,8 +1,11 @@
 //! The scenarios that every terrarium has on board, to be replayed by number or by name from anywhere.
 
+use std::path::{Component, Path, PathBuf};
+
 use thiserror::Error;
 
-use super::{format::Scenario, load::parse, words::advice};
+use super::{format::Scenario, load::parse_with, words::advice};
+use crate::world::images::Context;
 
 /// A scenario on board.
 #[derive(Clone, Debug)]
@@ -54,14 +57,43 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/23-cpu-quota"
     "lessons/24-fork-bomb"
     "lessons/25-walls"
+    "image-layers"
     "lie"
 };
+
+macro_rules! files_on_board {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../scenarios/", $name)))),*]
+    };
+}
+
+/// What is built there: files beneath `scenarios`, and what is in them.
+const FILES: &[(&str, &str)] = files_on_board! {
+    "images/page/Dockerfile"
+    "images/page/index.html"
+};
+
+/// The files of a directory, as seen from a scenario on board.
+fn files_of(file: &str, from: &Path) -> Context {
+    let mut path = PathBuf::new();
+    for part in Path::new(file).parent().unwrap_or(Path::new("")).join(from).components() {
+        match part {
+            Component::ParentDir => _ = path.pop(),
+            Component::Normal(part) => path.push(part),
+            _ => {}
+        }
+    }
+    let inside = FILES
+        .iter()
+        .filter_map(|(name, text)| Some((Path::new(name).strip_prefix(&path).ok()?.into(), *text)));
+    Context::OnBoard(inside.collect())
+}
 
 /// All scenarios on board: the lessons in their order, then those that are no lessons.
 pub fn bundled() -> Vec<Bundled> {
     let read = |&(file, text)| Bundled {
         name: name(file),
-        scenario: parse(file, text).expect("a test has read them all"),
+        scenario: parse_with(file, text, |from| files_of(file, from)).expect("a test has read them all"),
     };
     let mut all: Vec<_> = ON_BOARD.iter().map(read).collect();
     all.sort_by_key(|bundled| bundled.number().map_or((1, 0), |number| (0, number)));

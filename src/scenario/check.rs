@@ -15,7 +15,8 @@ use super::{
     verb::Verb,
     words::{advice, shown},
 };
-use crate::model::{Name, NetworkMode};
+use crate::model::{LAB_IMAGE, Name, NetworkMode};
+use crate::world::images::Context;
 
 #[derive(Debug, Error)]
 enum CheckError {
@@ -51,6 +52,10 @@ enum CheckError {
     NoReason,
     #[error("`{word}` is what {whose} shows, and this step is `{action}`")]
     Misplaced { word: &'static str, whose: &'static str, action: &'static str },
+    #[error("{0}")]
+    Context(String),
+    #[error("`{0}` is the built-in image: give yours another name")]
+    BuiltIn(String),
     #[error("how long it `took` is known when it is joined: move this to the step with `join`")]
     TookTooEarly,
 }
@@ -133,6 +138,7 @@ impl<'a> Story<'a> {
         if step.refused.is_none() {
             makes_sense(&step.action, &said)?;
         }
+        buildable(&step.action, &said)?;
         self.action(step, &said)?;
         if let (Some(expect), Some(node)) = (&step.expect, node.get("expect")) {
             self.expect(expect, &step.action, node)?;
@@ -244,6 +250,22 @@ fn makes_sense(action: &Action, said: &Said<'_, '_>) -> Result<(), Fault> {
         _ => return Ok(()),
     };
     Err(Fault::new(span, error))
+}
+
+/// Whether the files of a build can be read, and its Dockerfile understood; and whether an image may have its name.
+fn buildable(action: &Action, said: &Said<'_, '_>) -> Result<(), Fault> {
+    if let Some(name) = action.names_changed().iter().find(|name| *name == LAB_IMAGE) {
+        return Err(Fault::new(said.place_of(name), CheckError::BuiltIn(name.clone())));
+    }
+    let Action::Build(build) = action.begun() else { return Ok(()) };
+    if build.context == Context::Nowhere {
+        return Ok(());
+    }
+    let file = build.build_file();
+    build.context.check(&file).map_err(|message| {
+        let word = build.file.as_ref().unwrap_or(&build.from).display().to_string();
+        Fault::new(said.place_of(&word), CheckError::Context(message))
+    })
 }
 
 /// Whether a word of `expect` can mean something after this action; `join` may carry any outcome.

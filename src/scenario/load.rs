@@ -3,30 +3,53 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
+    action::Action,
     check::check,
     error::{Fault, ScenarioError},
     format::Scenario,
     places::Node,
     reword,
 };
+use crate::world::images::Context;
 
 /// No story is longer; what is larger is something else.
 const LARGEST: u64 = 4 << 20;
 
 /// Reads a scenario from a file.
 pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
-    parse(&path.display().to_string(), &read(path)?)
+    let text = read(path)?;
+    parse_with(&path.display().to_string(), &text, |from| Context::Directory(directory(path, from)))
+}
+
+/// A directory as seen from a scenario's own; a scenario that is linked to may also mean where it really lies.
+fn directory(scenario: &Path, from: &Path) -> PathBuf {
+    let beside = |scenario: &Path| scenario.parent().unwrap_or(Path::new("")).join(from);
+    let real = scenario.canonicalize().map(|scenario| beside(&scenario));
+    Some(beside(scenario))
+        .into_iter()
+        .chain(real)
+        .find(|path| path.is_dir())
+        .unwrap_or_else(|| beside(scenario))
 }
 
 /// Reads a scenario from a text; `file` is what errors call it.
 pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
+    parse_with(file, text, |_| Context::Nowhere)
+}
+
+/// The same, with the directories that its builds are handed.
+pub(super) fn parse_with(
+    file: &str,
+    text: &str,
+    context: impl Fn(&Path) -> Context,
+) -> Result<Scenario, ScenarioError> {
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match understand(text) {
+    match understand(text, context) {
         Ok(Some(scenario)) => Ok(scenario),
         Ok(None) => Err(ScenarioError::Empty(file.into())),
         Err(fault) => Err(fault.in_file(file, text)),
@@ -52,11 +75,20 @@ fn read(path: &Path) -> Result<String, ScenarioError> {
 }
 
 /// The scenario in a text, if anything is written in it.
-fn understand(text: &str) -> Result<Option<Scenario>, Fault> {
+fn understand(text: &str, context: impl Fn(&Path) -> Context) -> Result<Option<Scenario>, Fault> {
     let Some(tree) = Node::read(text)? else { return Ok(None) };
     let mut scenario: Scenario = serde_path_to_error::deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|error| reword::fault(&error, &tree))?;
     take_places(&mut scenario, &tree);
+    for step in &mut scenario.steps {
+        let action = match &mut step.action {
+            Action::Async(action) => action,
+            action => action,
+        };
+        if let Action::Build(build) = action {
+            build.context = context(&build.from);
+        }
+    }
     check(&scenario, &tree)?;
     Ok(Some(scenario))
 }
@@ -86,7 +118,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{Name, Signal},
-        scenario::{Action, Took},
+        scenario::Took,
     };
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where effects happen: a simulator and a kernel behind one trait.
 
+pub mod images;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 pub mod linux;
 pub mod simulated;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::model::{Action, HostFacts, Id, Observation, Resources, Signal};
+use self::images::{ImageAnswer, ImageRequest};
+use crate::model::{Action, ContainerSpec, HostFacts, Id, Observation, Resources, Signal};
 
 /// A place where containers live. Its time begins at zero.
 pub trait World {
@@ -36,6 +38,18 @@ pub trait World {
 
     /// What came of a request, once something has.
     fn response(&mut self, id: RequestId) -> Option<Result<Response, RequestError>>;
+
+    /// The names of the images that there are, nothing left out of them.
+    fn images(&self) -> Vec<String>;
+
+    /// Begins something with an image; the answer comes with time.
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId;
+
+    /// What came of that, once something has.
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer>;
+
+    /// What a container is that is wished for, with what its image says by now; or why there cannot be one.
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String>;
 
     /// What a container costs at this moment, counted and not remembered.
     fn resources(&mut self, id: Id) -> Resources;

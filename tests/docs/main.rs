@@ -220,12 +220,22 @@ fn desk(page: &Page) -> tempfile::TempDir {
             fs::copy(entry.path(), scenarios.join(entry.file_name())).unwrap();
         }
     }
+    copy_all(&root().join("scenarios/images"), &scenarios.join("images"));
     for block in page.blocks("yaml") {
         if let Some(name) = block.text.lines().next().and_then(|line| line.strip_prefix("# ")) {
             fs::write(desk.path().join(name), &block.text).unwrap();
         }
     }
     desk
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() { copy_all(&from, &to) } else { _ = fs::copy(from, to).unwrap() }
+    }
 }
 
 fn works(place: &str, directory: &Path, words: &str) {

@@ -10,4 +10,5 @@ mod hostile;
 mod keeping;
 mod nginx;
 mod registries;
+mod stories;
 mod unpacking;

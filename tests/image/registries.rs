@@ -20,21 +20,21 @@ use crate::crafted::{Crafted, docker_archive, gzipped};
 const PASSWORDS: &str = "me:$2a$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
 
 /// A registry with a directory of its own.
-struct Registry {
-    desk: tempfile::TempDir,
+pub(crate) struct Registry {
+    pub(crate) desk: tempfile::TempDir,
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Door {
+pub(crate) enum Door {
     Open,
     Locked,
 }
 
 impl Registry {
     /// None, with a reason, where there is no such program.
-    fn start(door: Door) -> Option<Self> {
+    pub(crate) fn start(door: Door) -> Option<Self> {
         let desk = tempfile::tempdir().unwrap();
         // Somebody else may be quicker to take the port that was free.
         for _ in 0..5 {
@@ -80,7 +80,7 @@ impl Registry {
         panic!("the registry does not answer");
     }
 
-    fn terrarium(&self, words: &[&str], input: &str) -> Output {
+    pub(crate) fn terrarium(&self, words: &[&str], input: &str) -> Output {
         let mut child = Command::new(cargo_bin("terrarium"))
             .arg("--root")
             .arg(self.desk.path().join("root"))
@@ -95,7 +95,7 @@ impl Registry {
         child.wait_with_output().unwrap()
     }
 
-    fn done(&self, words: &[&str]) -> String {
+    pub(crate) fn done(&self, words: &[&str]) -> String {
         let output = self.terrarium(words, "");
         assert!(output.status.success(), "{words:?}: {}", told(&output));
         told(&output)

@@ -59,6 +59,13 @@ pub(crate) fn bring_along(directory: &Path) {
             fs::copy(&from, directory.join("scenarios").join(from.file_name().unwrap())).unwrap();
         }
     }
+    let page = shipped("lie").with_file_name("images/page");
+    let copy = directory.join("scenarios/images/page");
+    fs::create_dir_all(&copy).unwrap();
+    for entry in fs::read_dir(page).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+    }
     fs::create_dir(directory.join("tmp")).unwrap();
     fs::set_permissions(directory.join("tmp"), Permissions::from_mode(0o1777)).unwrap();
 }

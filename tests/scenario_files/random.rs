@@ -361,7 +361,12 @@ fn on_images() -> impl Strategy<Value = Action> {
     prop_oneof![
         (image(), image()).prop_map(|(image, to)| Action::Tag(Tag { image, to })),
         (image(), option::of(words())).prop_map(|(image, file)| {
-            Action::Build(Build { image, from: "a b".into(), file: file.map(Into::into) })
+            Action::Build(Build {
+                image,
+                from: "a b".into(),
+                file: file.map(Into::into),
+                context: terrarium::world::images::Context::default(),
+            })
         }),
         images().prop_map(Action::Push),
         images().prop_map(Action::Pull),

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use super::super::image::lab;
 use super::super::{BAD, Globals, complain, written};
 use super::estate;
 use crate::image::build::{BuildError, Commit as Committed, commit};
@@ -14,6 +13,7 @@ use crate::image::{Digest, Reference};
 use crate::keeper::control::Answer;
 use crate::keeper::{ContainerId, Estate, ask, look};
 use crate::model::{ContainerSpec, LAB_IMAGE, State, Verb};
+use crate::world::linux::lab_image;
 
 /// Make an image of a container: its layers, and what it has written
 #[derive(Args)]
@@ -116,7 +116,7 @@ fn is_done(estate: &Estate, id: &ContainerId, verb: &Verb) -> bool {
 fn base(estate: &Estate, spec: &ContainerSpec) -> anyhow::Result<Image> {
     let store = estate.store();
     if spec.image == LAB_IMAGE {
-        lab::keep(&store)?;
+        lab_image::keep(&store)?;
         return Ok(store.find(LAB_IMAGE)?);
     }
     Ok(store.find(spec.image_id.as_deref().unwrap_or(&spec.image))?)

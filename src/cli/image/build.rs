@@ -9,12 +9,14 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::super::{WRONG_WORDS, complain, written};
-use super::{Store, lab};
+use super::Store;
 use crate::image::Reference;
-use crate::image::build::{Begun, BuildError, Caching, Done, Kind, Network, Verdict, Watcher, build};
-use crate::model::LAB_IMAGE;
+use crate::image::build::{
+    Begun, BuildError, Caching, Done, Kind, Likeness, Network, Verdict, Watcher, build,
+};
 use crate::report::docker::table::lay_out;
 use crate::report::docker::words;
+use crate::world::linux::lab_image;
 
 /// Build an image from a Dockerfile
 ///
@@ -127,6 +129,7 @@ impl Build {
             target: self.target.as_deref(),
             caching: if self.no_cache { Caching::Off } else { Caching::On },
             network,
+            likeness: Likeness::AsFound,
         };
         let quiet = self.quiet || self.progress == Progress::Quiet;
         let mut teller =
@@ -237,8 +240,8 @@ impl Watcher for Teller<'_> {
     }
 
     fn fetch(&mut self, image: &Reference) -> Result<(), String> {
-        if image.familiar() == format!("{LAB_IMAGE}:latest") {
-            return lab::keep(self.store).map_err(|error| error.to_string());
+        if *image == lab_image::reference() {
+            return lab_image::keep(self.store).map_err(|error| error.to_string());
         }
         super::pull::fetch(image, self.store, self.quiet).map(|_| ()).map_err(|error| error.to_string())
     }

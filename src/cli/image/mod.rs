@@ -4,7 +4,6 @@ mod build;
 mod history;
 mod images;
 mod inspect;
-pub(in crate::cli) mod lab;
 mod load;
 mod login;
 mod prune;

@@ -25,13 +25,13 @@ pub(super) struct Ours<'a> {
 const NANO_CPUS: i64 = 1_000_000;
 
 pub(super) fn body(name: &Name, spec: &ContainerSpec, ours: &Ours<'_>) -> ContainerCreateBody {
-    let is_lab = spec.image == LAB_IMAGE;
+    let is_lab = lab::acts_out(spec);
     let counts = is_lab && !spec.behavior.runs.is_empty();
     let own_env = spec.env.iter().map(|(name, value)| format!("{name}={value}"));
     let labels = spec.labels.clone().into_iter().chain(ours.labels.clone()).collect();
     let port = |port: &crate::model::PortBinding| format!("{}/{}", port.container, port.protocol);
     ContainerCreateBody {
-        image: Some(if is_lab { ours.image.into() } else { spec.image.clone() }),
+        image: Some(if spec.image == LAB_IMAGE { ours.image.into() } else { spec.image.clone() }),
         cmd: spec.command.clone(),
         entrypoint: spec.entrypoint.clone(),
         env: Some(own_env.chain(is_lab.then(|| behavior(name, spec)).into_iter().flatten()).collect()),
@@ -145,10 +145,10 @@ fn policy(policy: RestartPolicy) -> bollard::models::RestartPolicy {
 
 /// Its phases are acted out by the lab program; else the test decides. The lab image has no shell for any form but `CMD`.
 fn health(check: &HealthCheck, spec: &ContainerSpec) -> HealthConfig {
-    let acted_out = spec.image == LAB_IMAGE && !spec.behavior.health.is_empty();
+    let acted_out = lab::acts_out(spec) && !spec.behavior.health.is_empty();
     let words = if acted_out { lab::HEALTH.map(String::from).to_vec() } else { check.test.clone() };
     let is_formed = matches!(words.first().map(String::as_str), Some("CMD" | "CMD-SHELL"));
-    let test = match (is_formed, spec.image == LAB_IMAGE) {
+    let test = match (is_formed, lab::acts_out(spec)) {
         (true, false) => words,
         _ => std::iter::once("CMD".into()).chain(lab::without_form(&words).to_vec()).collect(),
     };

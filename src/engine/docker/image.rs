@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use thiserror::Error;
 
 use super::daemon::reason_of;
+use crate::lab;
 use crate::lab::image::{ImageError, assemble};
 
 /// Why Docker has no lab image.
@@ -44,7 +45,12 @@ pub(super) async fn hand_over(
         from_src: Some("-".into()),
         repo: Some(repo.into()),
         tag: Some(tag.into()),
-        changes: labels.into_iter().map(label).chain(["CMD [\"lab\"]".into()]).collect(),
+        changes: labels
+            .into_iter()
+            .chain([(lab::LABEL.into(), "yes".into())])
+            .map(label)
+            .chain(["CMD [\"lab\"]".into()])
+            .collect(),
         ..CreateImageOptions::default()
     };
     let mut progress = client.create_image(Some(options), Some(body_full(archive.into())), None);
@@ -70,17 +76,17 @@ fn pack() -> Result<Vec<u8>, HandOver> {
 }
 
 /// A directory that goes away.
-struct Scratch(std::path::PathBuf);
+pub(super) struct Scratch(std::path::PathBuf);
 
 impl Scratch {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let name = format!("terrarium-image-{}", super::owner::Owner::this_process().new_run());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path)?;
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0
     }
 }

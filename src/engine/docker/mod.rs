@@ -11,6 +11,7 @@ mod creation;
 mod daemon;
 mod event;
 mod image;
+mod images;
 mod known;
 mod news;
 mod owner;

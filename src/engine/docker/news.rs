@@ -14,14 +14,21 @@ use tokio::task::AbortHandle;
 use super::asking::Said;
 use super::event::{self, Told};
 use crate::model::{Signal, Ticket};
+use crate::world::images::ImageAnswer;
 use crate::world::{RequestError, RequestId, Response};
 
 /// One piece of it.
 #[derive(Debug)]
 pub(super) enum News {
     Told(Told),
-    Answered { ticket: Ticket, at: Duration, said: Result<Said, Error> },
+    Answered {
+        ticket: Ticket,
+        at: Duration,
+        said: Result<Said, Error>,
+    },
     Replied(RequestId, Result<Response, RequestError>),
+    /// Something has come of a request for an image.
+    Imaged(RequestId, ImageAnswer),
     Interrupted(Signal),
 }
 

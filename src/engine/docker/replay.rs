@@ -1,6 +1,6 @@
 //! One replay on a Docker Engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,16 +17,19 @@ use super::asking::{self, Addressee, Program, Said};
 use super::creation::{Ours, body};
 use super::daemon::{Daemon, REPLAY_LABEL, RUN_LABEL};
 use super::event::Told;
+use super::images::Images;
 use super::known::{AfterDeath, Known};
 use super::news::{self, Labels, News};
 use super::request::fetch;
 use super::shown::{Shown, measure};
 use crate::engine::trace::{Happening, What};
 use crate::engine::{Engine, Passed};
+use crate::lab;
 use crate::model::{
-    Command, ContainerSpec, Event, EventKind, Failure, HostFacts, LAB_IMAGE, Name, Outcome, Resources, Rule,
-    Signal, State, Status, Ticket, Transition, Verb,
+    Command, ContainerSpec, Event, EventKind, Failure, HostFacts, Name, Outcome, Resources, Rule, Signal,
+    State, Status, Ticket, Transition, Verb,
 };
+use crate::world::images::{ImageAnswer, ImageRequest};
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};
 
 /// The containers of one replay on a Docker Engine; dropped, it removes them.
@@ -50,6 +53,7 @@ pub struct Docker {
     /// Events that have been taken in, as far as they may be told once more.
     taken_in: BTreeSet<(i64, String, EventKind)>,
     responses: BTreeMap<RequestId, Option<Result<Response, RequestError>>>,
+    images: Images,
     interrupted: Option<Signal>,
 }
 
@@ -93,6 +97,7 @@ impl Docker {
             happened: Vec::new(),
             taken_in: BTreeSet::new(),
             responses: BTreeMap::new(),
+            images: Images::default(),
             interrupted: None,
         };
         let (client, to_news) = (daemon.client().clone(), docker.to_news.clone());
@@ -110,6 +115,12 @@ impl Docker {
 
     fn label(&self) -> String {
         format!("{REPLAY_LABEL}={}-{}", self.daemon.run(), self.number)
+    }
+
+    /// Of all that is made for this replay.
+    fn own_labels(&self) -> HashMap<String, String> {
+        let replay = format!("{}-{}", self.daemon.run(), self.number);
+        self.daemon.labels(&[(REPLAY_LABEL, &replay)])
     }
 
     /// Begins every name of this replay in Docker.
@@ -132,8 +143,7 @@ impl Docker {
         self.wanted.insert(name.clone(), spec.clone());
         let prefix = self.prefix();
         let names = |name: &str| format!("{prefix}{name}");
-        let replay = format!("{}-{}", self.daemon.run(), self.number);
-        let labels = self.daemon.labels(&[(REPLAY_LABEL, &replay)]);
+        let labels = self.own_labels();
         let body = body(name, spec, &Ours { image: self.daemon.image(), labels, names: &names });
         let options = CreateContainerOptions { name: Some(names(name.as_str())), platform: String::new() };
         let client = self.daemon.client();
@@ -154,7 +164,7 @@ impl Docker {
         let id = self.id(container).map(str::to_owned);
         let known = id.as_ref().and_then(|id| self.known.get_mut(id));
         let program = match &known {
-            Some(known) if known.spec.image == LAB_IMAGE => Program::Lab,
+            Some(known) if lab::acts_out(&known.spec) => Program::Lab,
             _ => Program::Other,
         };
         if let Some(known) = known {
@@ -208,6 +218,7 @@ impl Docker {
             Ok(News::Replied(id, response)) => {
                 self.responses.insert(id, Some(response));
             }
+            Ok(News::Imaged(id, answer)) => self.images.take_in(id, answer),
             Ok(News::Interrupted(signal)) => self.interrupted = Some(signal),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Passed::Deadline,
         }
@@ -426,11 +437,29 @@ impl Engine for Docker {
         self.responses.get(&id).cloned().flatten()
     }
 
+    fn images(&self) -> Vec<String> {
+        Images::names(&self.daemon)
+    }
+
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId {
+        let labels = self.own_labels();
+        self.images.ask(request, &self.daemon, labels, &self.to_news)
+    }
+
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer> {
+        self.images.answer(id)
+    }
+
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String> {
+        Images::resolve(&self.daemon, wish)
+    }
+
     fn left_behind(&mut self) -> Vec<String> {
         self.names()
             .into_iter()
             .map(|name| format!("container {name}"))
             .chain(self.daemon.clear(&self.label()))
+            .chain(self.images.close(&self.daemon))
             .collect()
     }
 }
@@ -443,5 +472,6 @@ impl Drop for Docker {
         if self.known.values().any(|known| known.state != State::Absent) {
             self.daemon.clear(&self.label());
         }
+        self.images.close(&self.daemon);
     }
 }

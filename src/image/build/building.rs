@@ -6,14 +6,13 @@ use std::time::{Instant, SystemTime};
 use super::archive::{Scratch, is_archive};
 use super::cache::{self, Cached, Caching, Key, Verdict};
 use super::copying::{Change, Made, NewLayer, Origin, Owners, pack};
-use super::ignore::Ignore;
-use super::plan::{Section, find_stage, needed, sections};
 use super::running::{self, Command, Place};
 use super::stage::Stage;
-use super::{Begun, Build, BuildError, Built, Done, Kind, Watcher};
+use super::{Begun, Build, BuildError, Built, Done, Kind, Likeness, Watcher};
 use crate::image::accounts::account;
 use crate::image::dockerfile::{
-    self, Copy, DockerfileError, Heredoc, Instruction, Program, Source, Step, expand, expand_text,
+    self, Copy, DockerfileError, Heredoc, Ignore, Instruction, Program, Section, Source, Step, expand,
+    expand_text, find_stage, needed, sections,
 };
 use crate::image::layer::{Found, LayerError, Merged, pack_differences};
 use crate::image::platform::Platform;
@@ -221,13 +220,13 @@ impl<'a> Building<'a> {
         let told = stage.describe(instruction)?;
         let path = stage.path("");
         let merged = stage.merged(self.build.store);
-        let mut layer = NewLayer::on(&merged);
+        let mut layer = NewLayer::on(&merged, self.build.likeness);
         if !layer.directory(&path, None)? {
             stage.add_empty(told);
             return Ok((Kind::Metadata, Verdict::NothingToCache));
         }
         let made = layer.make(self.build.store)?;
-        let created = stage.config.created.clone().unwrap_or_else(now);
+        let created = stage.config.created.clone().unwrap_or_else(|| self.now());
         let bytes = self.unpack(&made)?;
         stage.add(made, created, told);
         Ok((Kind::Layer(bytes), Verdict::NothingToCache))
@@ -261,7 +260,7 @@ impl<'a> Building<'a> {
                 "with more than one source {text} has to be a directory (end it with /)"
             )));
         }
-        let mut layer = NewLayer::on(&merged);
+        let mut layer = NewLayer::on(&merged, self.build.likeness);
         let mut unpacked = Vec::new();
         for source in sources {
             match source {
@@ -296,12 +295,17 @@ impl<'a> Building<'a> {
                 }
             }
         }
-        let words = [word, &target.to_string_lossy(), &format!("{change:?}"), &format!("{:?}", copy.sources)];
+        let likeness = format!("{:?}", self.build.likeness);
+        let words = [
+            word,
+            &target.to_string_lossy(),
+            &format!("{change:?}"),
+            &format!("{:?}", copy.sources),
+            &likeness,
+        ];
         let key = Key::of(&stage.config.rootfs.diff_ids, &words);
         let content = layer.content()?;
-        let from = copy.from.as_ref().map(|from| format!(" --from={from}")).unwrap_or_default();
-        let shown: Vec<String> = copy.sources.iter().map(shown).collect();
-        let told = format!("{word}{from} {} {text}", shown.join(" "));
+        let told = copy.told(word, &text);
         let store = self.build.store;
         self.cached(stage, &key, content.as_str(), told, |_| layer.make(store))
     }
@@ -312,7 +316,7 @@ impl<'a> Building<'a> {
         program: &Program,
         heredocs: &[Heredoc],
     ) -> Result<(Kind, Verdict), BuildError> {
-        let program = with_heredocs(program, heredocs);
+        let program = program.with(heredocs);
         let args = stage.words(&program);
         let config = &stage.config.config;
         let mut env: Vec<String> = config.env.clone();
@@ -383,7 +387,7 @@ impl<'a> Building<'a> {
             },
         };
         let made = done(self)?;
-        let created = now();
+        let created = self.now();
         let bytes = self.unpack(&made)?;
         let cached = Cached {
             layer: made.descriptor.clone(),
@@ -393,6 +397,15 @@ impl<'a> Building<'a> {
         cache::note(store, key, content, &cached)?;
         stage.add(made, created, told);
         Ok((Kind::Layer(bytes), verdict))
+    }
+
+    /// What a layer says when it was made.
+    fn now(&self) -> String {
+        let moment = match self.build.likeness {
+            Likeness::AsFound => SystemTime::now(),
+            Likeness::Always => SystemTime::UNIX_EPOCH,
+        };
+        humantime::format_rfc3339_nanos(moment).to_string()
     }
 
     fn unpack(&self, made: &Made) -> Result<u64, BuildError> {
@@ -465,26 +478,4 @@ impl Origin {
             owners: Owners::Root,
         }
     }
-}
-
-/// A shell reads what was written `<<HERE` as it stands; if there is nothing else, it is the script.
-fn with_heredocs(program: &Program, heredocs: &[Heredoc]) -> Program {
-    let (Program::Shell(line), Some(first)) = (program, heredocs.first()) else { return program.clone() };
-    let bare = line.trim().trim_start_matches("<<").trim_start_matches('-').trim_matches(['"', '\'']);
-    if heredocs.len() == 1 && bare == first.name {
-        return Program::Shell(first.content.clone());
-    }
-    let bodies: String = heredocs.iter().flat_map(|doc| ["\n", &doc.content, &doc.name]).collect();
-    Program::Shell(format!("{line}{bodies}\n"))
-}
-
-fn shown(source: &Source) -> String {
-    match source {
-        Source::Path(path) => path.clone(),
-        Source::Inline(heredoc) => format!("<<{}", heredoc.name),
-    }
-}
-
-fn now() -> String {
-    humantime::format_rfc3339_nanos(SystemTime::now()).to_string()
 }

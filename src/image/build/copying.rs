@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::BuildError;
-use super::ignore::{Ignore, fits};
+use super::{BuildError, Likeness};
 use crate::image::digest::{Digest, Digesting, Hasher};
+use crate::image::dockerfile::{Ignore, fits};
 use crate::image::layer::{Entry, Found, LayerError, Merged, Packer, Packing, gzip};
 use crate::image::manifest::Descriptor;
 use crate::image::store::Store;
@@ -51,6 +50,7 @@ enum New {
 /// A layer in the making.
 pub(super) struct NewLayer<'a> {
     stage: &'a Merged,
+    likeness: Likeness,
     files: BTreeMap<PathBuf, New>,
 }
 
@@ -107,8 +107,8 @@ impl Origin {
 }
 
 impl<'a> NewLayer<'a> {
-    pub(super) fn on(stage: &'a Merged) -> Self {
-        Self { stage, files: BTreeMap::new() }
+    pub(super) fn on(stage: &'a Merged, likeness: Likeness) -> Self {
+        Self { stage, likeness, files: BTreeMap::new() }
     }
 
     /// A directory, and what leads to it, if it is not there; says whether it was not.
@@ -140,15 +140,17 @@ impl<'a> NewLayer<'a> {
             Found::File { .. } => {
                 self.parents(target)?;
                 self.files
-                    .insert(target.into(), New::Of(host.into(), changed(&found, change, origin.owners)));
+                    .insert(target.into(), New::Of(host.into(), self.changed(&found, change, origin.owners)));
             }
             Found::Directory { .. } => {
                 let there = self.stage.find(target).map_err(reading(target))?;
                 let out = !source.path().as_os_str().is_empty() && origin.ignore.leaves_out(source.path());
                 if !matches!(there, Some(Found::Directory { .. })) && !target.as_os_str().is_empty() && !out {
                     self.parents(target)?;
-                    self.files
-                        .insert(target.into(), New::Of(host.into(), changed(&found, change, origin.owners)));
+                    self.files.insert(
+                        target.into(),
+                        New::Of(host.into(), self.changed(&found, change, origin.owners)),
+                    );
                 }
                 for (name, inner) in origin.files.list(source).map_err(reading(host))? {
                     let inside = self.stage.settle(&target.join(&name)).map_err(reading(target))?;
@@ -157,6 +159,22 @@ impl<'a> NewLayer<'a> {
             }
         }
         Ok(())
+    }
+
+    fn changed(&self, found: &Metadata, change: Change, owners: Owners) -> Entry {
+        let as_it_is = Entry::of(found);
+        let (uid, gid) = change.owner.unwrap_or(match owners {
+            Owners::Root => (0, 0),
+            Owners::Kept => (as_it_is.uid, as_it_is.gid),
+        });
+        let (usual, modified) = match self.likeness {
+            Likeness::AsFound => (as_it_is.mode, as_it_is.modified),
+            // Which bits a checkout has beside these is up to whoever made it.
+            Likeness::Always if found.is_dir() || as_it_is.mode & 0o100 != 0 => (0o755, 0),
+            Likeness::Always => (0o644, 0),
+        };
+        let mode = change.mode.filter(|_| !found.is_dir()).unwrap_or(usual);
+        Entry { uid, gid, mode, modified }
     }
 
     /// Text as a file.
@@ -179,7 +197,9 @@ impl<'a> NewLayer<'a> {
             let new = match self.stage.find_itself(above).map_err(reading(above))? {
                 Some(found) => {
                     let host = found.host();
-                    New::Of(host.into(), Entry::of(&fs::symlink_metadata(host).map_err(reading(host))?))
+                    let entry = Entry::of(&fs::symlink_metadata(host).map_err(reading(host))?);
+                    let modified = if self.likeness == Likeness::Always { 0 } else { entry.modified };
+                    New::Of(host.into(), Entry { modified, ..entry })
                 }
                 None => New::Directory(Entry { uid: 0, gid: 0, mode: 0o755, modified: 0 }),
             };
@@ -234,16 +254,6 @@ pub fn pack(
     let blob = incoming.map_err(LayerError::files("write", store.path()))?.keep()?;
     let descriptor = Descriptor::new(Packing::Gzip.media_type(), blob.digest, blob.size);
     Ok(Made { descriptor, diff_id: hasher.digest() })
-}
-
-fn changed(found: &Metadata, change: Change, owners: Owners) -> Entry {
-    let as_it_is = Entry::of(found);
-    let (uid, gid) = change.owner.unwrap_or(match owners {
-        Owners::Root => (0, 0),
-        Owners::Kept => (as_it_is.uid, as_it_is.gid),
-    });
-    let mode = change.mode.filter(|_| !found.is_dir()).unwrap_or(found.mode() & 0o7777);
-    Entry { uid, gid, mode, modified: found.mtime() }
 }
 
 fn content_of(host: &Path) -> Result<String, BuildError> {

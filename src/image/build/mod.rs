@@ -1,17 +1,15 @@
 //! Building: the instructions of a Dockerfile, one after the other, become an image.
 //!
 //! `building` walks through them. A stage is what an image is so far (`stage`). Most instructions only change what its containers will be like. COPY and ADD
-//! make a layer of files (`copying`, `ignore`, `archive`), RUN makes one of what a command changes in a container of its own (`running`).
+//! make a layer of files (`copying`, `archive`), RUN makes one of what a command changes in a container of its own (`running`).
 //! A layer that was made before, on the same layers and of the same files, is used again (`cache`). Stages that the image
-//! does not need are not built (`plan`).
+//! does not need are not built.
 
 mod archive;
 mod building;
 mod cache;
 mod commit;
 mod copying;
-mod ignore;
-mod plan;
 mod running;
 mod stage;
 
@@ -28,10 +26,9 @@ pub use copying::{Made, pack};
 pub use running::Network;
 
 use self::building::Building;
-use self::ignore::Ignore;
 use super::accounts::NoSuchAccount;
 use super::digest::Digest;
-use super::dockerfile::{self, DockerfileError};
+use super::dockerfile::{self, DockerfileError, Ignore};
 use super::layer::LayerError;
 use super::reference::Reference;
 use super::store::{Store, StoreError};
@@ -59,6 +56,17 @@ pub struct Build<'a> {
     pub caching: Caching,
     /// The network of RUN.
     pub network: Network,
+    /// What its layers say of when they were made.
+    pub likeness: Likeness,
+}
+
+/// Whether the same files make the same layers, wherever they were copied to and whenever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// Times and modes are those of the files, as Docker has it.
+    AsFound,
+    /// No times, and of modes only who may execute: so a layer's digest can be foretold.
+    Always,
 }
 
 /// Who watches.

@@ -1,58 +1,70 @@
 //! A stage: what an image is so far, and what each instruction makes of it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 
 use super::BuildError;
 use super::copying::Made;
-use crate::image::config::{Healthcheck, History, ImageConfig};
+use crate::image::config::{History, ImageConfig};
 use crate::image::digest::Digest;
-use crate::image::dockerfile::{Health, Instruction, Program, expand, exposed};
+use crate::image::dockerfile::{Instruction, Outline};
 use crate::image::layer::Merged;
 use crate::image::manifest::{CONFIG, Descriptor, MANIFEST, Manifest};
 use crate::image::reference::Reference;
-use crate::image::resolve::SHELL;
 use crate::image::store::{Image, Store};
-use crate::model::Signal;
 
 /// An image in the making.
 #[derive(Clone)]
 pub(super) struct Stage {
     pub(super) name: Option<String>,
-    pub(super) config: ImageConfig,
     pub(super) layers: Vec<Descriptor>,
-    /// The arguments that were declared, with their values.
-    pub(super) args: BTreeMap<String, String>,
     /// The image that it begins with, as long as nothing has been changed.
     pub(super) unchanged: Option<Descriptor>,
-    own_cmd: OwnCmd,
+    outline: Outline,
 }
 
-/// Whether this file says what runs: else an entry point takes away what the base image says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OwnCmd {
-    No,
-    Yes,
+impl Deref for Stage {
+    type Target = Outline;
+
+    fn deref(&self) -> &Outline {
+        &self.outline
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Outline {
+        &mut self.outline
+    }
 }
 
 impl Stage {
     /// Beginning with nothing.
     pub(super) fn scratch(name: Option<String>) -> Self {
-        let config = ImageConfig::scratch();
-        Self { name, config, layers: Vec::new(), args: BTreeMap::new(), unchanged: None, own_cmd: OwnCmd::No }
+        let outline = Outline::of(ImageConfig::scratch());
+        Self { name, layers: Vec::new(), unchanged: None, outline }
     }
 
     /// Beginning with an image.
     pub(super) fn of(name: Option<String>, image: &Image) -> Self {
-        let (mut config, layers) = (image.config.clone(), image.manifest.layers.clone());
-        config.config.on_build.clear();
         let unchanged = image.config.config.on_build.is_empty().then(|| image.descriptor.clone());
-        Self { name, config, layers, args: BTreeMap::new(), unchanged, own_cmd: OwnCmd::No }
+        let outline = Outline::of(image.config.clone());
+        Self { name, layers: image.manifest.layers.clone(), unchanged, outline }
     }
 
     /// Beginning with this one.
     pub(super) fn next(&self, name: Option<String>) -> Self {
-        Self { name, args: BTreeMap::new(), own_cmd: OwnCmd::No, ..self.clone() }
+        Self { name, outline: self.outline.next(), ..self.clone() }
+    }
+
+    /// A text with its variables put in.
+    pub(super) fn expanded(&self, text: &str) -> Result<String, BuildError> {
+        self.outline.expanded(text).map_err(BuildError::Words)
+    }
+
+    /// Does an instruction that only changes what containers are like; says how the history tells it.
+    pub(super) fn describe(&mut self, instruction: &Instruction) -> Result<String, BuildError> {
+        self.outline.describe(instruction).map_err(BuildError::Words)
     }
 
     /// What is seen of its layers.
@@ -62,49 +74,6 @@ impl Stage {
 
     pub(super) fn merged(&self, store: &Store) -> Merged {
         Merged::new(self.stack(store))
-    }
-
-    /// What can be put in: variables, which win over arguments.
-    pub(super) fn variables(&self) -> BTreeMap<String, String> {
-        let mut all = self.args.clone();
-        all.extend(self.config.config.variables());
-        all
-    }
-
-    pub(super) fn expanded(&self, text: &str) -> Result<String, BuildError> {
-        expand(text, &self.variables()).map_err(BuildError::Words)
-    }
-
-    /// A path in the image, from its working directory.
-    pub(super) fn path(&self, text: &str) -> PathBuf {
-        let from = match self.config.config.working_dir.as_str() {
-            "" => "/",
-            directory => directory,
-        };
-        let mut path = PathBuf::new();
-        for part in Path::new(from).join(text).components() {
-            match part {
-                std::path::Component::ParentDir => _ = path.pop(),
-                std::path::Component::Normal(part) => path.push(part),
-                _ => {}
-            }
-        }
-        path
-    }
-
-    pub(super) fn shell(&self) -> Vec<String> {
-        match self.config.config.shell.as_slice() {
-            [] => SHELL.map(String::from).to_vec(),
-            shell => shell.to_vec(),
-        }
-    }
-
-    /// A program's words.
-    pub(super) fn words(&self, program: &Program) -> Vec<String> {
-        match program {
-            Program::Exec(words) => words.clone(),
-            Program::Shell(text) => self.shell().into_iter().chain([text.clone()]).collect(),
-        }
     }
 
     /// Labels beside those of the file.
@@ -120,7 +89,8 @@ impl Stage {
         let descriptor = if let Some(descriptor) = self.unchanged {
             Descriptor { annotations: BTreeMap::new(), ..descriptor }
         } else {
-            let config = serde_json::to_vec(&self.config).expect("a configuration has only texts for keys");
+            let config =
+                serde_json::to_vec(&self.outline.config).expect("a configuration has only texts for keys");
             let blob = store.keep(&config)?;
             let manifest = Manifest::new(Descriptor::new(CONFIG, blob.digest, blob.size), self.layers);
             let bytes = serde_json::to_vec(&manifest).expect("a manifest has only texts for keys");
@@ -162,128 +132,4 @@ impl Stage {
             empty_layer,
         });
     }
-
-    /// Does an instruction that only changes what containers are like; says how the history tells it.
-    pub(super) fn describe(&mut self, instruction: &Instruction) -> Result<String, BuildError> {
-        let told = |word: &str, program: &Program, words: &[String]| match program {
-            Program::Exec(_) => format!("{word} {}", quoted(words)),
-            Program::Shell(text) => format!("{word} {text}"),
-        };
-        Ok(match instruction {
-            Instruction::Env(pairs) => {
-                let pairs = self.pairs(pairs)?;
-                for (name, value) in &pairs {
-                    self.config.config.set_variable(name, value);
-                }
-                format!("ENV {}", joined(&pairs))
-            }
-            Instruction::Label(pairs) => {
-                let pairs = self.pairs(pairs)?;
-                self.config.config.labels.extend(pairs.iter().cloned());
-                format!("LABEL {}", joined(&pairs))
-            }
-            Instruction::User(user) => {
-                self.config.config.user = self.expanded(user)?;
-                format!("USER {}", self.config.config.user)
-            }
-            Instruction::Expose(ports) => {
-                let mut all = Vec::new();
-                for port in ports {
-                    all.extend(exposed(&self.expanded(port)?).map_err(BuildError::Words)?);
-                }
-                self.config.config.exposed_ports.extend(all.iter().cloned());
-                format!("EXPOSE {}", all.join(" "))
-            }
-            Instruction::Volume(paths) => {
-                let paths: Vec<String> =
-                    paths.iter().map(|path| self.expanded(path)).collect::<Result<_, _>>()?;
-                self.config.config.volumes.extend(paths.iter().cloned());
-                format!("VOLUME {}", quoted(&paths))
-            }
-            Instruction::Entrypoint(program) => {
-                let words = self.words(program);
-                if self.own_cmd == OwnCmd::No {
-                    self.config.config.cmd = None;
-                }
-                let told = told("ENTRYPOINT", program, &words);
-                self.config.config.entrypoint = Some(words);
-                told
-            }
-            Instruction::Cmd(program) => {
-                let words = self.words(program);
-                self.own_cmd = OwnCmd::Yes;
-                let told = told("CMD", program, &words);
-                self.config.config.cmd = Some(words);
-                told
-            }
-            Instruction::Shell(words) => {
-                self.config.config.shell.clone_from(words);
-                format!("SHELL {}", quoted(words))
-            }
-            Instruction::StopSignal(text) => {
-                let text = self.expanded(text)?;
-                text.parse::<Signal>().map_err(|error| BuildError::Words(error.to_string()))?;
-                self.config.config.stop_signal = Some(text.clone());
-                format!("STOPSIGNAL {text}")
-            }
-            Instruction::Healthcheck(health) => {
-                let check = of_health(health);
-                let told = format!("HEALTHCHECK {}", check.test.join(" "));
-                self.config.config.healthcheck = Some(check);
-                told
-            }
-            Instruction::OnBuild(text) => {
-                self.config.config.on_build.push(text.clone());
-                format!("ONBUILD {text}")
-            }
-            Instruction::Maintainer(who) => {
-                self.config.author = Some(who.clone());
-                format!("MAINTAINER {who}")
-            }
-            Instruction::Workdir(path) => {
-                let path = self.path(&self.expanded(path)?);
-                self.config.config.working_dir = format!("/{}", path.display());
-                format!("WORKDIR /{}", path.display())
-            }
-            Instruction::Arg { name, .. } => match self.args.get(name) {
-                Some(value) => format!("ARG {name}={value}"),
-                None => format!("ARG {name}"),
-            },
-            Instruction::From { .. }
-            | Instruction::Run { .. }
-            | Instruction::Copy(_)
-            | Instruction::Add(_) => String::new(),
-        })
-    }
-
-    fn pairs(&self, pairs: &[(String, String)]) -> Result<Vec<(String, String)>, BuildError> {
-        pairs.iter().map(|(name, value)| Ok((self.expanded(name)?, self.expanded(value)?))).collect()
-    }
-}
-
-fn of_health(health: &Health) -> Healthcheck {
-    let Health::Check { program, interval, timeout, start_period, start_interval, retries } = health else {
-        return Healthcheck { test: vec!["NONE".into()], ..Healthcheck::default() };
-    };
-    let test = match program {
-        Program::Exec(words) => ["CMD".to_owned()].into_iter().chain(words.iter().cloned()).collect(),
-        Program::Shell(text) => vec!["CMD-SHELL".into(), text.clone()],
-    };
-    let nanoseconds = Healthcheck::nanoseconds;
-    Healthcheck {
-        test,
-        interval: nanoseconds(*interval),
-        timeout: nanoseconds(*timeout),
-        start_period: nanoseconds(*start_period),
-        start_interval: nanoseconds(*start_interval),
-        retries: *retries,
-    }
-}
-
-fn quoted(words: &[String]) -> String {
-    serde_json::to_string(words).expect("texts can be written")
-}
-
-fn joined(pairs: &[(String, String)]) -> String {
-    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }

@@ -54,6 +54,33 @@ pub struct Copy {
     pub target: String,
 }
 
+impl Program {
+    /// A shell reads what was written `<<HERE` as it stands; if there is nothing else, it is the script.
+    #[must_use]
+    pub fn with(&self, heredocs: &[Heredoc]) -> Self {
+        let (Self::Shell(line), Some(first)) = (self, heredocs.first()) else { return self.clone() };
+        let bare = line.trim().trim_start_matches("<<").trim_start_matches('-').trim_matches(['"', '\'']);
+        if heredocs.len() == 1 && bare == first.name {
+            return Self::Shell(first.content.clone());
+        }
+        let bodies: String = heredocs.iter().flat_map(|doc| ["\n", &doc.content, &doc.name]).collect();
+        Self::Shell(format!("{line}{bodies}\n"))
+    }
+}
+
+impl Copy {
+    /// How the history tells it.
+    pub fn told(&self, word: &str, target: &str) -> String {
+        let from = self.from.as_ref().map(|from| format!(" --from={from}")).unwrap_or_default();
+        let shown = |source: &Source| match source {
+            Source::Path(path) => path.clone(),
+            Source::Inline(heredoc) => format!("<<{}", heredoc.name),
+        };
+        let sources: Vec<String> = self.sources.iter().map(shown).collect();
+        format!("{word}{from} {} {target}", sources.join(" "))
+    }
+}
+
 /// A file to copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

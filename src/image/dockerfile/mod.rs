@@ -1,11 +1,15 @@
 //! The Dockerfile language: a text becomes instructions, each with its place.
 //!
 //! `lines` joins what is continued and takes in what is written `<<HERE`, `words` cuts a line as a shell would, `instruction`
-//! says what each may be, and `expand` puts variables in.
+//! says what each may be, and `expand` puts variables in. `plan` finds the stages, `outline` knows what a stage's containers will be
+//! like, and `ignore` which files of the build's directory are not seen.
 
 mod expand;
+mod ignore;
 mod instruction;
 mod lines;
+mod outline;
+mod plan;
 mod words;
 
 use std::fmt;
@@ -13,10 +17,11 @@ use std::fmt;
 use thiserror::Error;
 
 pub use expand::{expand, expand_text};
-#[cfg(all(target_os = "linux", feature = "linux"))]
-pub(in crate::image) use instruction::exposed;
+pub use ignore::{Ignore, fits};
 pub use instruction::{Copy, Health, Instruction, Program, Source};
 pub use lines::Heredoc;
+pub use outline::Outline;
+pub use plan::{Section, find_stage, needed, sections};
 
 /// An instruction and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ impl Store {
         let lower = self.lower(&image, &adding)?;
         let lease = Lease { holder: holder.into(), image: image.id, layers: image.config.rootfs.diff_ids };
         let bytes = serde_json::to_vec(&lease).expect("a lease has only texts for keys");
-        self.write_whole(&path, &bytes)?;
+        self.write_loose(&path, &bytes)?;
         Ok(lower)
     }
 

@@ -225,11 +225,25 @@ impl Store {
 
     /// All or nothing, and on the disk before it has its name.
     fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write(path, bytes, File::sync_all)
+    }
+
+    /// All or nothing; what is not on the disk when the host goes down can be done without.
+    fn write_loose(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write(path, bytes, |_| Ok(()))
+    }
+
+    fn write(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        settle: fn(&File) -> io::Result<()>,
+    ) -> Result<(), StoreError> {
         let half = self.new_place();
         let write = || {
             let mut file = File::create(&half)?;
             io::Write::write_all(&mut file, bytes)?;
-            file.sync_all()?;
+            settle(&file)?;
             fs::rename(&half, path)
         };
         write().map_err(|source| {

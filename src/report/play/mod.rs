@@ -245,6 +245,7 @@ mod tests {
                 ledger: [(name.clone(), change)].into(),
                 unmet: None,
                 diverged: Vec::new(),
+                image: None,
             };
             StepRecord { opening, parts: vec![part] }
         };

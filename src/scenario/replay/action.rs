@@ -9,6 +9,7 @@ use crate::model::{
     Command, EventKind, ExecSpec, Limits, Name, Outcome, Refusal, Removal, Signal, State, Ticket, Verb,
 };
 use crate::scenario::{Action, AskedSignal, Crash};
+use crate::world::images::{ImageRequest, ImageTrouble, ShownImage};
 use crate::world::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged};
 
 /// How long a crash waits for the death that it brings.
@@ -37,6 +38,8 @@ enum Awaits {
     /// A death; whether it has to come.
     Death(Must),
     Response(RequestId, String),
+    /// What comes of a request for an image.
+    Image(RequestId, &'static str),
     /// Nothing any more.
     Nothing(Done),
 }
@@ -63,6 +66,8 @@ pub(super) struct Findings {
     pub(super) exec_exit: Option<i32>,
     /// What a `request` got.
     pub(super) response: Option<Result<Response, RequestError>>,
+    /// The image that a step has made, sent or fetched.
+    pub(super) image: Option<ShownImage>,
 }
 
 impl Done {
@@ -138,6 +143,17 @@ impl Pending {
                 let findings = Findings { response: Some(response), ..Findings::default() };
                 Some(Done { took, outcome, message, findings })
             }
+            Awaits::Image(id, word) => {
+                let (outcome, message, image) = match stage.engine.image_answer(*id)? {
+                    Ok(image) => (StepOutcome::Done, None, image),
+                    Err(ImageTrouble::Refused(why)) => (StepOutcome::Refused, Some(why), None),
+                    Err(ImageTrouble::Failed(why)) => {
+                        (StepOutcome::Failed, Some(format!("cannot {word}: {why}")), None)
+                    }
+                };
+                let findings = Findings { image, ..Findings::default() };
+                Some(Done { took, outcome, message, findings })
+            }
         }
     }
 
@@ -194,6 +210,9 @@ impl Pending {
                 );
                 return Done { took: None, ..Done::now(StepOutcome::Failed, Some(message)) };
             }
+            Awaits::Image(_, word) => {
+                (StepOutcome::Failed, Some(format!("cannot {word}: there was no answer within {within}")))
+            }
             Awaits::Time | Awaits::Death(Must::NotCome) | Awaits::Nothing(_) => (StepOutcome::Done, None),
         };
         Done { took, ..Done::now(outcome, message) }
@@ -207,7 +226,10 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
         (A_DAY, Awaits::Answers(vec![ticket], word))
     };
     match action {
-        Action::Create(_) => ask_for(stage, name, stage.creation(name)),
+        Action::Create(_) => match stage.creation(name) {
+            Ok(creation) => ask_for(stage, name, creation),
+            Err(why) => nothing(Done::now(StepOutcome::Refused, Some(why))),
+        },
         Action::Start(_) => ask(Verb::Start),
         Action::Run(_) => run(stage, name),
         Action::Pause(_) => ask(Verb::Pause),
@@ -276,6 +298,22 @@ fn begin_without<E: Engine>(stage: &mut Stage<E>, action: &Action) -> (Duration,
             let id = stage.engine.request(&asked);
             (request.within, Awaits::Response(id, request.url.clone()))
         }
+        Action::Build(build) => ask_for_image(
+            stage,
+            action,
+            &ImageRequest::Build {
+                image: build.image.clone(),
+                context: build.context.clone(),
+                file: build.build_file(),
+            },
+        ),
+        Action::Tag(tag) => {
+            let request = ImageRequest::Tag { image: tag.image.clone(), to: tag.to.clone() };
+            ask_for_image(stage, action, &request)
+        }
+        Action::Push(images) => each_image(stage, action, images, ImageRequest::Push),
+        Action::Pull(images) => each_image(stage, action, images, ImageRequest::Pull),
+        Action::RemoveImage(images) => each_image(stage, action, images, ImageRequest::Remove),
         _ => nothing(unsupported(action)),
     }
 }
@@ -286,9 +324,33 @@ fn ask_for<E: Engine>(stage: &mut Stage<E>, name: &Name, verb: Verb) -> (Duratio
     (A_DAY, Awaits::Answers(vec![ticket], word))
 }
 
+fn ask_for_image<E: Engine>(
+    stage: &mut Stage<E>,
+    action: &Action,
+    request: &ImageRequest,
+) -> (Duration, Awaits) {
+    (A_DAY, Awaits::Image(stage.engine.ask_for_image(request), action.word()))
+}
+
+/// Of a list the stage gives each its turn, so there is one.
+fn each_image<E: Engine>(
+    stage: &mut Stage<E>,
+    action: &Action,
+    images: &[String],
+    request: fn(String) -> ImageRequest,
+) -> (Duration, Awaits) {
+    match images {
+        [image, ..] => ask_for_image(stage, action, &request(image.clone())),
+        [] => nothing(Done::now(StepOutcome::Done, None)),
+    }
+}
+
 /// Create and start in one breath: the start waits in the model until the container has settled.
 fn run<E: Engine>(stage: &mut Stage<E>, name: &Name) -> (Duration, Awaits) {
-    let creation = stage.creation(name);
+    let creation = match stage.creation(name) {
+        Ok(creation) => creation,
+        Err(why) => return nothing(Done::now(StepOutcome::Refused, Some(why))),
+    };
     let created = stage.engine.submit(&Command { container: name.clone(), verb: creation });
     if matches!(stage.engine.answer(created), Some((_, Outcome::Refused(_) | Outcome::Failed(_)))) {
         return (A_DAY, Awaits::Answers(vec![created], "create"));

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::Tolerance;
 use super::compare::{
-    Oracle, compare_cpu, compare_outcomes, compare_resources, compare_status, compare_times, differs,
-    is_event, stories,
+    Digests, Oracle, compare_cpu, compare_images, compare_outcomes, compare_resources, compare_status,
+    compare_times, differs, is_event, stories,
 };
 use super::stage::Stage;
 use crate::engine::differences::{self, Agreed};
@@ -62,6 +62,7 @@ impl Oracle for AgainstDocker {
         last.diverged.extend(entries);
         for (foreseen, part) in predicted.iter().zip(parts.iter_mut()) {
             part.diverged.extend(compare_outcomes(foreseen, part));
+            part.diverged.extend(compare_images(foreseen, part, Digests::Docker));
             if !part.container.as_ref().is_some_and(is_apart) {
                 part.diverged.extend(compare_times(&self.with_all_it_contains(foreseen), part, TOLERANCE));
             }

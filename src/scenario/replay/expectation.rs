@@ -35,6 +35,10 @@ pub(super) fn judge<E: Engine>(
     let mut unmet = refusals;
     unmet.extend(expect.took.and_then(|expected| judge_took(expected, parts, stage.tolerance)));
     unmet.extend(judge_findings(expect, findings));
+    if let Some(wanted) = expect.output.as_ref().filter(|_| step.action.is_about_images()) {
+        let shown = parts.iter().filter_map(|part| part.image.as_ref()).map(ToString::to_string);
+        unmet.extend(judge_written(&shown.collect::<Vec<_>>().join("\n"), wanted));
+    }
     stage.pass_until(PATIENCE, |stage| look(stage, step, expect, began).is_empty())?;
     unmet.extend(look(stage, step, expect, began));
     unmet.extend(judge_cpu(stage, expect)?);
@@ -139,7 +143,7 @@ fn judge_findings(expect: &Expect, findings: &Findings) -> Vec<String> {
 fn look<E: Engine>(stage: &mut Stage<E>, step: &Step, expect: &Expect, began: usize) -> Vec<String> {
     let mut unmet = Vec::new();
     unmet.extend(expect.events.as_ref().and_then(|expected| judge_events(expected, stage.since(began))));
-    if let Some(wanted) = &expect.output {
+    if let Some(wanted) = expect.output.as_ref().filter(|_| !step.action.is_about_images()) {
         unmet.extend(judge_output(stage, step, wanted));
     }
     for (name, claims) in &expect.containers {
@@ -223,7 +227,10 @@ pub(super) fn health_word(wanted: HealthState) -> &'static str {
 fn judge_output<E: Engine>(stage: &mut Stage<E>, step: &Step, wanted: &str) -> Option<String> {
     let outputs: Vec<String> =
         step.action.containers().iter().map(|name| stage.engine.output(name)).collect();
-    let written = outputs.concat();
+    judge_written(&outputs.concat(), wanted)
+}
+
+fn judge_written(written: &str, wanted: &str) -> Option<String> {
     (!written.contains(wanted))
         .then(|| format!("the output was to contain `{wanted}`, and is `{}`", written.trim_end()))
 }

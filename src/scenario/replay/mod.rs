@@ -93,7 +93,8 @@ fn starts_and_stops(happened: &[Happening]) -> u32 {
 
 /// Plays it in the simulator alone.
 pub fn simulate(play: Play<'_>, audience: &mut dyn Audience) -> Result<Closing, ReplayError> {
-    let engine = Local::new(Simulated::new(HostFacts::ASSUMED)).broken_by(play.scenario.planted);
+    let world = Simulated::new(HostFacts::ASSUMED).lacking(own_images(play.scenario));
+    let engine = Local::new(world).broken_by(play.scenario.planted);
     let stage = Stage::new(engine, play.scenario, Tolerance::Exact);
     audience.opening(&opening_of(play, "sim", None))?;
     run(play, stage, None::<Comparison>, audience)
@@ -125,10 +126,16 @@ fn lockstep<O: Oracle>(
     audience: &mut dyn Audience,
 ) -> Result<Closing, ReplayError> {
     let facts = engine.facts();
-    let oracle = Stage::new(Local::new(Simulated::new(facts)), play.scenario, Tolerance::Exact);
+    let like_it = Simulated::new(facts).lacking(own_images(play.scenario)).holding(engine.images());
+    let oracle = Stage::new(Local::new(like_it), play.scenario, Tolerance::Exact);
     let stage = Stage::new(engine, play.scenario, tolerance);
     audience.opening(&opening_of(play, name, Some(facts)))?;
     run(play, stage, Some(compare(oracle)), audience)
+}
+
+/// Image names that are the scenario's own.
+fn own_images(scenario: &Scenario) -> Vec<String> {
+    scenario.steps.iter().flat_map(|step| step.action.names_given()).cloned().collect()
 }
 
 fn run<E: Engine, O: Oracle>(
@@ -237,6 +244,9 @@ fn words_of(action: &Action) -> String {
             limits.into_iter().flatten().collect::<Vec<_>>().join(", ")
         }
         Action::Request(request) => request.url.clone(),
+        Action::Build(build) => format!("{} from {}", build.image, build.from.display()),
+        Action::Tag(tag) => format!("{} as {}", tag.image, tag.to),
+        Action::Push(images) | Action::Pull(images) | Action::RemoveImage(images) => images.join(", "),
         Action::Reboot => "the host".into(),
         Action::WaitFor(wait) => format!("until it is {}", wait.awaited.state),
         _ => String::new(),

@@ -1,6 +1,7 @@
 //! An engine on which steps are played, one after the other; the kernel's and the simulator's are told apart by nothing here.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Tolerance;
@@ -9,7 +10,7 @@ use super::expectation;
 use super::rules::OwnRules;
 use crate::engine::trace::{Change, Entry, Happening, StepTrace};
 use crate::engine::{Engine, Passed};
-use crate::model::{Command, Name, Removal, State, Status, Verb};
+use crate::model::{Command, ContainerSpec, Name, Removal, State, Status, Verb};
 use crate::scenario::{Action, Scenario, Step};
 use crate::world::Interrupted;
 
@@ -18,7 +19,9 @@ use crate::world::Interrupted;
 pub struct Stage<E> {
     pub(super) engine: E,
     pub(super) tolerance: Tolerance,
-    declared: BTreeMap<Name, Verb>,
+    declared: BTreeMap<Name, ContainerSpec>,
+    /// Image names that the scenario gives or takes away: what they mean is known when a container is made.
+    own_images: BTreeSet<String>,
     /// How much had happened when the part under way began.
     part_began: usize,
     /// When everything was looked at before that part, and last.
@@ -32,14 +35,12 @@ pub struct Stage<E> {
 
 impl<E: Engine> Stage<E> {
     pub(super) fn new(engine: E, scenario: &Scenario, tolerance: Tolerance) -> Self {
-        let creation = |(name, spec): (&Name, &crate::model::ContainerSpec)| {
-            (name.clone(), Verb::Create(Box::new(spec.clone())))
-        };
-        let declared = scenario.containers.iter().map(creation).collect();
+        let own_images = scenario.steps.iter().flat_map(|step| step.action.names_changed()).cloned();
         Self {
             engine,
             tolerance,
-            declared,
+            declared: scenario.containers.clone(),
+            own_images: own_images.collect(),
             part_began: 0,
             looked: Default::default(),
             begun: BTreeMap::new(),
@@ -70,14 +71,10 @@ impl<E: Engine> Stage<E> {
     /// Plays one step: one trace for each container of a list, the verdict on the last.
     pub fn play(&mut self, index: usize, step: &Step) -> Result<Vec<StepTrace>, Interrupted> {
         let began = self.so_far();
-        let turns: Vec<Option<&Name>> = match step.action.containers() {
-            [] => vec![None],
-            names => names.iter().map(Some).collect(),
-        };
         let mut parts: Vec<StepTrace> = Vec::new();
         let mut findings = Findings::default();
-        for container in turns {
-            let (part, found) = self.play_part(index, step, container)?;
+        for (action, container) in turns(&step.action) {
+            let (part, found) = self.play_part(index, &action, container)?;
             parts.push(part);
             findings = found;
         }
@@ -96,18 +93,18 @@ impl<E: Engine> Stage<E> {
     fn play_part(
         &mut self,
         index: usize,
-        step: &Step,
+        action: &Action,
         container: Option<&Name>,
     ) -> Result<(StepTrace, Findings), Interrupted> {
         self.part_began = self.so_far();
         let looked = self.now();
         let before = self.entries(container);
         let at = self.now();
-        let done = self.act(&step.action, container)?;
+        let done = self.act(action, container)?;
         let unknown = |before| Change { before, after: Entry::absent() };
         let mut part = StepTrace {
             index,
-            action: step.action.word(),
+            action: action.word(),
             container: container.cloned(),
             at,
             took: done.took,
@@ -117,6 +114,7 @@ impl<E: Engine> Stage<E> {
             ledger: before.into_iter().map(|(name, before)| (name, unknown(before))).collect(),
             unmet: None,
             diverged: Vec::new(),
+            image: done.findings.image.clone(),
         };
         self.look_again(&mut part);
         self.looked.0 = looked;
@@ -140,8 +138,14 @@ impl<E: Engine> Stage<E> {
     }
 
     /// What makes a declared container.
-    pub(super) fn creation(&self, name: &Name) -> Verb {
-        self.declared.get(name).cloned().expect("loading has checked that every container is declared")
+    pub(super) fn creation(&self, name: &Name) -> Result<Verb, String> {
+        let declared = self.declared.get(name).expect("loading has checked that every container is declared");
+        let spec = if self.own_images.contains(&declared.image) {
+            self.engine.resolve(declared)?
+        } else {
+            declared.clone()
+        };
+        Ok(Verb::Create(Box::new(spec)))
     }
 
     /// Brings a step up to now: what has happened since its beginning, and what everything costs.
@@ -240,5 +244,21 @@ impl<E: Engine> Stage<E> {
             self.pass_until(A_DAY, |stage| stage.engine.answer(ticket).is_some())?;
         }
         Ok(self.engine.left_behind())
+    }
+}
+
+/// An action's parts: one for each container of a list, or for each image.
+fn turns(action: &Action) -> Vec<(Cow<'_, Action>, Option<&Name>)> {
+    let each = |images: &[String], one: fn(Vec<String>) -> Action| {
+        images.iter().map(|image| (Cow::Owned(one(vec![image.clone()])), None)).collect()
+    };
+    match action {
+        Action::Push(images) => each(images, Action::Push),
+        Action::Pull(images) => each(images, Action::Pull),
+        Action::RemoveImage(images) => each(images, Action::RemoveImage),
+        action => match action.containers() {
+            [] => vec![(Cow::Borrowed(action), None)],
+            names => names.iter().map(|name| (Cow::Borrowed(action), Some(name))).collect(),
+        },
     }
 }

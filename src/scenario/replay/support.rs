@@ -41,7 +41,7 @@ pub enum Power {
 
 /// Looks for steps that cannot be lived on a Docker Engine.
 pub fn check_on_docker(scenario: &Scenario, file: &str, power: Power) -> Result<(), Unstageable> {
-    let why = |action: &Action| match bare(action) {
+    let why = |action: &Action| match action.begun() {
         Action::Reboot => Some("nobody reboots a host for a replay (replay it with --engine sim)"),
         Action::Crash(_) if power == Power::OverOwn => Some(
             "a `crash` is a signal past Docker, which only root may send (replay it as root, or leave it out)",
@@ -50,13 +50,6 @@ pub fn check_on_docker(scenario: &Scenario, file: &str, power: Power) -> Result<
     };
     let found = scenario.steps.iter().find_map(|step| Some((step, why(&step.action)?)));
     found.map_or(Ok(()), |(step, why)| Err(Unstageable { file: file.into(), place: step.place, why }))
-}
-
-fn bare(action: &Action) -> &Action {
-    match action {
-        Action::Async(inner) => bare(inner),
-        action => action,
-    }
 }
 
 fn is_supported(action: &Action) -> bool {
@@ -79,14 +72,14 @@ fn is_supported(action: &Action) -> bool {
         | Action::WaitFor(_)
         | Action::WaitExit(_)
         | Action::Request(_)
-        | Action::Join(_) => true,
-        Action::Async(inner) => is_supported(inner),
-        // Images and keepers come with the issues on them.
-        Action::Crash(Crash::Keeper(_))
         | Action::Build(_)
         | Action::Tag(_)
         | Action::Push(_)
         | Action::Pull(_)
-        | Action::RemoveImage(_) => false,
+        | Action::RemoveImage(_)
+        | Action::Join(_) => true,
+        Action::Async(inner) => is_supported(inner),
+        // Keepers come with the issue on them.
+        Action::Crash(Crash::Keeper(_)) => false,
     }
 }

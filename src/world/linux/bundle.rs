@@ -8,6 +8,7 @@ use super::network::{Network, Surroundings, namespace_of};
 use super::rights::{self, RightsError};
 use super::user::{self, NoSuchUser};
 use super::volumes::{self, VolumeError};
+use crate::lab;
 use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode};
 use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
@@ -91,7 +92,7 @@ pub(super) fn of(
                 env.push(TERMINAL_KIND.into());
             }
         }
-        if spec.image == LAB_IMAGE {
+        if lab::acts_out(spec) {
             env.extend(behavior(name, spec, run));
         }
         process.set_env(Some(env));

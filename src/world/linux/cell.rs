@@ -14,7 +14,8 @@ use thiserror::Error;
 use super::bundle::{self, WishError};
 use super::network::Surroundings;
 use super::user::{self, NoSuchUser};
-use crate::model::{ContainerSpec, LAB_IMAGE, Name, Resources};
+use crate::lab;
+use crate::model::{ContainerSpec, Name, Resources};
 use crate::runtime::{
     self, Cgroups, Container, ControlError, CreateError, CreateOptions, DeleteError, Isolation, Stdio,
 };
@@ -66,7 +67,7 @@ impl Cell {
         isolation: Isolation,
         cgroups: &Cgroups,
     ) -> Result<Self, CellError> {
-        let (ready, preserve_fds) = if spec.image == LAB_IMAGE {
+        let (ready, preserve_fds) = if lab::acts_out(spec) {
             let (ready, far_end) = pipe2(OFlag::O_CLOEXEC)
                 .map_err(|errno| CellError::Open { what: "a pipe", source: errno.into() })?;
             (Some(ready), vec![far_end])

@@ -9,7 +9,7 @@ use super::timers::Due;
 use super::watch::Source;
 use super::{Linux, failure, terminal};
 use crate::lab;
-use crate::model::{Answer, ExecId, ExecSpec, Failure, Id, LAB_IMAGE, Observation, Within};
+use crate::model::{Answer, ExecId, ExecSpec, Failure, Id, Observation, Within};
 use crate::runtime::{Exec, ExecOptions, ExecProgress, ExitStatus, Stdio};
 use crate::world::World;
 
@@ -85,7 +85,7 @@ impl Linux {
     /// Its health check: what the behaviour says of it is told by the lab program, else the test decides.
     pub(super) fn probe(&mut self, id: Id) {
         let Some(spec) = self.cells.get(&id).map(Cell::spec) else { return };
-        let acted_out = spec.image == LAB_IMAGE && !spec.behavior.health.is_empty();
+        let acted_out = lab::acts_out(spec) && !spec.behavior.health.is_empty();
         let test = spec.health.as_ref().map(|check| check.test.as_slice()).unwrap_or_default();
         let args =
             if acted_out { lab::HEALTH.map(String::from).to_vec() } else { lab::without_form(test).to_vec() };

@@ -8,6 +8,8 @@ mod bundle;
 mod cell;
 mod guest;
 mod house;
+mod images;
+pub mod lab_image;
 mod network;
 mod ports;
 pub mod premises;
@@ -30,12 +32,14 @@ use tracing::{debug, warn};
 use self::cell::{Cell, CellError};
 use self::guest::{Guest, Guests};
 use self::house::{House, HouseError};
+use self::images::Images;
 use self::network::Networks;
 use self::ports::Ports;
 use self::premises::{Claimed, Premises};
 use self::request::Clients;
 use self::timers::Timers;
 use self::watch::{EVERYBODY, Source, Watch};
+use super::images::{ImageAnswer, ImageRequest};
 use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 use crate::image::store::Store;
 use crate::lab::image::ImageError;
@@ -64,6 +68,7 @@ pub struct Linux {
     watch: Watch,
     timers: Timers,
     clients: Clients,
+    images: Images,
     ports: Ports,
     networks: Networks,
     seen: VecDeque<(Id, Observation)>,
@@ -136,7 +141,7 @@ impl Linux {
             published.extend(spec.published().iter().cloned());
         }
         ports::try_each(&published)?;
-        let house = House::open(root, &cgroups, images)?;
+        let house = House::open(root, &cgroups, images.clone())?;
         if isolation() == Isolation::Root
             && let Err(error) = net::clear_leftovers()
         {
@@ -146,7 +151,10 @@ impl Linux {
         crate::lab::image::assemble(&house.image()?)?;
         let (namespaces, mounts) = (found.namespaces as u64, (found.mounts + Etc::NAMES.len()) as u64);
         let facts = HostFacts { freezer: freezer_of(&cgroups), namespaces, mounts };
-        Ok(Self::on(Box::new(house), cgroups, facts)?)
+        let mut world = Self::on(Box::new(house), cgroups, facts)?;
+        world.images = Images::new(images)?;
+        world.watch.add(EVERYBODY, Source::Images, world.images.descriptor());
+        Ok(world)
     }
 
     /// A place for containers that `premises` keeps, on a host that is known already.
@@ -161,6 +169,7 @@ impl Linux {
             watch,
             timers: Timers::default(),
             clients,
+            images: Images::new(None)?,
             ports: Ports::default(),
             networks: Networks::default(),
             seen: VecDeque::new(),
@@ -362,6 +371,7 @@ impl Linux {
             Source::Memory => self.hear_memory(id),
             Source::Relay => self.ports.turn(id),
             Source::Requests => self.clients.turn(),
+            Source::Images => self.images.turn(),
             Source::Death => self.hear_death(id),
         }
     }
@@ -479,6 +489,7 @@ impl World for Linux {
                 let seen = match claimed {
                     Claimed::Granted => {
                         self.is_named(id, name);
+                        self.images.is_named(id, name);
                         Observation::NameGranted
                     }
                     Claimed::Denied => Observation::NameDenied,
@@ -551,6 +562,22 @@ impl World for Linux {
         self.clients.answer(id)
     }
 
+    fn images(&self) -> Vec<String> {
+        self.images.names()
+    }
+
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId {
+        self.images.ask(request)
+    }
+
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer> {
+        self.images.answer(id)
+    }
+
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String> {
+        self.images.resolve(wish)
+    }
+
     fn resources(&mut self, id: Id) -> Resources {
         let layer_bytes = self.premises.layer_bytes(id);
         match self.cells.get(&id) {
@@ -571,6 +598,7 @@ impl World for Linux {
     fn left_behind(&mut self) -> Vec<String> {
         self.discard_all();
         let mut left = self.networks.close();
+        left.extend(self.images.close());
         left.extend(self.premises.close(&self.cgroups));
         left
     }

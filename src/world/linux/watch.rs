@@ -34,6 +34,8 @@ pub(super) enum Source {
     GuestDeath(Guest),
     /// What the host does for all containers: see [`EVERYBODY`].
     Requests,
+    /// The answers of those who make and fetch images.
+    Images,
     /// Its pidfd.
     Death,
 }
@@ -88,6 +90,7 @@ impl Watch {
             | Source::Guest(_)
             | Source::GuestDeath(_)
             | Source::Requests
+            | Source::Images
             | Source::Death => EpollFlags::EPOLLIN,
         };
         self.remove(id, source);

@@ -3,6 +3,7 @@
 //! Nothing sleeps. All that is to come lies in one schedule, ordered by when it is due and then by when it was thought of; to wait
 //! is to take the first entry off and to set the clock to it. What falls due for a frozen process is kept until its thaw.
 
+mod images;
 mod ports;
 mod process;
 mod rooms;
@@ -12,15 +13,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use self::images::{Image, Shelf};
 use self::ports::Ports;
 use self::process::{Deed, Process};
 use self::schedule::{Key, Schedule, Turn};
+use super::images::{ImageAnswer, ImageRequest};
 use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 use crate::lab;
 use crate::model::{
     Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, FIRST_ADDRESS, Failure, HeldPort,
-    HostFacts, Id, LAB_IMAGE, Name, NetworkMode, Observation, Oom, PortBinding, Protocol, Resources, Signal,
-    Timer, Within,
+    HostFacts, Id, Name, NetworkMode, Observation, Oom, PortBinding, Protocol, Resources, Signal, Timer,
+    Within,
 };
 
 /// A simulated host.
@@ -36,6 +39,7 @@ pub struct Simulated {
     ports: Ports,
     requests: Vec<Option<u16>>,
     containers: BTreeMap<Id, Simulation>,
+    shelf: Shelf,
 }
 
 /// What goes wrong on a simulated host.
@@ -92,6 +96,8 @@ struct Simulation {
     /// While it runs.
     address: Option<Ipv4Addr>,
     output: String,
+    /// The image that it was made from, if that is one of a story's own.
+    image: Option<Image>,
 }
 
 impl Simulation {
@@ -121,7 +127,22 @@ impl Simulated {
             ports: Ports::default(),
             requests: Vec::new(),
             containers: BTreeMap::new(),
+            shelf: Shelf::default(),
         }
+    }
+
+    /// The same where nothing has these image names until somebody gives them.
+    #[must_use]
+    pub fn lacking(mut self, images: impl IntoIterator<Item = String>) -> Self {
+        self.shelf.lacks(images);
+        self
+    }
+
+    /// The same with the images of a real host, of which it knows the names alone.
+    #[must_use]
+    pub fn holding(mut self, images: impl IntoIterator<Item = String>) -> Self {
+        self.shelf.holds(images);
+        self
     }
 
     fn see(&mut self, id: Id, observation: Observation) {
@@ -144,6 +165,7 @@ impl Simulated {
             ports: Vec::new(),
             address: None,
             output: String::new(),
+            image: self.shelf.find(&spec.image),
         });
         if *container.spec != *spec {
             spec.clone_into(&mut container.spec);
@@ -233,7 +255,7 @@ impl Simulated {
     fn exec(&mut self, id: Id, exec: ExecId, command: &[String]) {
         let Some(container) = self.containers.get_mut(&id) else { return };
         let known = lab::conduct(command, &Behavior::default());
-        let behavior = match (known, container.spec.image == LAB_IMAGE) {
+        let behavior = match (known, lab::acts_out(&container.spec)) {
             (Some(behavior), _) => behavior,
             // Nobody has said what another image's command does: it succeeds.
             (None, false) => {
@@ -494,6 +516,27 @@ impl World for Simulated {
         })
     }
 
+    fn images(&self) -> Vec<String> {
+        self.shelf.names()
+    }
+
+    fn ask_for_image(&mut self, request: &ImageRequest) -> RequestId {
+        let containers = &self.containers;
+        let used = |image: &Image| {
+            let uses = |container: &&Simulation| container.image.as_ref() == Some(image);
+            containers.values().find(uses).map(|container| container.name.clone())
+        };
+        RequestId(self.shelf.ask(request, &used))
+    }
+
+    fn image_answer(&mut self, id: RequestId) -> Option<ImageAnswer> {
+        self.shelf.answer_to(id.0)
+    }
+
+    fn resolve(&self, wish: &ContainerSpec) -> Result<ContainerSpec, String> {
+        self.shelf.resolve(wish)
+    }
+
     fn resources(&mut self, id: Id) -> Resources {
         let Some(container) = self.containers.get(&id) else { return Resources::zero() };
         let ports = container.ports.iter().map(ToString::to_string).collect();
@@ -538,7 +581,7 @@ fn program(spec: &ContainerSpec, run: u32) -> Result<Behavior, Failure> {
     let told = spec.behavior.of_run(usize::try_from(run).unwrap_or(usize::MAX)).clone();
     let argv = [spec.entrypoint.as_deref(), spec.command.as_deref()].into_iter().flatten().flatten();
     let argv: Vec<String> = argv.cloned().collect();
-    if spec.image != LAB_IMAGE || argv.is_empty() {
+    if !lab::acts_out(spec) || argv.is_empty() {
         return Ok(told);
     }
     match lab::conduct(&argv, &told) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// The patterns of a file.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ignore {
+pub struct Ignore {
     patterns: Vec<(Vec<String>, Sense)>,
 }
 
@@ -16,7 +16,8 @@ enum Sense {
 }
 
 impl Ignore {
-    pub(super) fn parse(text: &str) -> Self {
+    /// Reads a file.
+    pub fn parse(text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let pattern = |line: &str| {
             let (line, sense) =
@@ -28,7 +29,7 @@ impl Ignore {
     }
 
     /// Whether a file is left out: it, or a directory that it is in.
-    pub(super) fn leaves_out(&self, path: &Path) -> bool {
+    pub fn leaves_out(&self, path: &Path) -> bool {
         let parts: Vec<String> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
         let mut out = false;
         for (pattern, sense) in &self.patterns {
@@ -41,7 +42,7 @@ impl Ignore {
     }
 
     /// Whether something beneath a directory that is left out may be kept.
-    pub(super) fn may_keep_beneath(&self) -> bool {
+    pub fn may_keep_beneath(&self) -> bool {
         self.patterns.iter().any(|(_, sense)| *sense == Sense::Kept)
     }
 }
@@ -59,7 +60,7 @@ fn matches(pattern: &[String], parts: &[String]) -> bool {
 }
 
 /// One part against a pattern: `*`, `?`, `[a-z]`, `[^a-z]`, and `\` for a sign as it is.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     fits_letters(&pattern, &text)
 }

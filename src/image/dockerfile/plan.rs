@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::image::dockerfile::{Instruction, Step};
+use super::{Instruction, Step};
 
 /// The steps of one stage, FROM first.
-pub(super) type Section<'a> = &'a [Step];
+pub type Section<'a> = &'a [Step];
 
 /// The stages, in order.
-pub(super) fn sections(steps: &[Step]) -> Vec<Section<'_>> {
+pub fn sections(steps: &[Step]) -> Vec<Section<'_>> {
     let begins: Vec<usize> = (0..steps.len())
         .filter(|at| matches!(steps[*at].instruction, Instruction::From { .. }))
         .chain([steps.len()])
@@ -17,14 +17,14 @@ pub(super) fn sections(steps: &[Step]) -> Vec<Section<'_>> {
 }
 
 /// The last stage before `before` that is called so.
-pub(super) fn find_stage(sections: &[Section<'_>], before: usize, name: &str) -> Option<usize> {
+pub fn find_stage(sections: &[Section<'_>], before: usize, name: &str) -> Option<usize> {
     let called = |section: &Section<'_>| matches!(&section[0].instruction, Instruction::From { name: Some(known), .. } if *known == name.to_lowercase());
     let by_name = sections[..before].iter().rposition(called);
     by_name.or_else(|| name.parse().ok().filter(|index| *index < before))
 }
 
 /// The stages that a stage needs, itself among them.
-pub(super) fn needed(sections: &[Section<'_>], target: usize) -> BTreeSet<usize> {
+pub fn needed(sections: &[Section<'_>], target: usize) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
     let mut next = vec![target];
     while let Some(index) = next.pop() {
