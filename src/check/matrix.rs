@@ -155,7 +155,7 @@ impl Fixture {
         let succeeds = ContainerSpec { behavior: exits(0), ..ContainerSpec::default() };
         let fails =
             ContainerSpec { behavior: exits(3), restart: RestartPolicy::Always, ..ContainerSpec::default() };
-        let stop = Verb::Stop { timeout: None };
+        let stop = Verb::Stop { timeout: None, signal: None };
         match state {
             "created" => self.ask_all([create(&idle)]),
             "running" => self.ask_all([create(&idle), Verb::Start]),
@@ -202,12 +202,12 @@ impl Fixture {
         let verb = match command {
             "create" => create(&ContainerSpec::default()),
             "start" => Verb::Start,
-            "stop" => Verb::Stop { timeout: None },
-            "stop -t 0" => Verb::Stop { timeout: Some(StopTimeout::After(Duration::ZERO)) },
+            "stop" => Verb::Stop { timeout: None, signal: None },
+            "stop -t 0" => Verb::Stop { timeout: Some(StopTimeout::After(Duration::ZERO)), signal: None },
             "pause" => Verb::Pause,
             "unpause" => Verb::Unpause,
-            "restart" => Verb::Restart { timeout: None },
-            "restart -t 0" => Verb::Restart { timeout: Some(StopTimeout::After(Duration::ZERO)) },
+            "restart" => Verb::Restart { timeout: None, signal: None },
+            "restart -t 0" => Verb::Restart { timeout: Some(StopTimeout::After(Duration::ZERO)), signal: None },
             "kill" => Verb::Kill { signal: Signal::KILL },
             "rm" => Verb::Remove(Removal::Gentle),
             "rm -f" => Verb::Remove(Removal::Forced),

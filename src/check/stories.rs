@@ -160,7 +160,7 @@ fn steps(cast: &Scenario, so_far: &[Step]) -> Vec<Step> {
 
 fn further(name: &Name) -> Vec<Action> {
     let names = vec![name.clone()];
-    let stop = |timeout| Stop { containers: names.clone(), timeout };
+    let stop = |timeout| Stop { containers: names.clone(), timeout, signal: None };
     vec![
         Action::Stop(stop(None)),
         Action::Pause(names.clone()),

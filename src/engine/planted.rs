@@ -120,11 +120,11 @@ impl Planted {
     pub fn asked(&self, host: &Host, command: &Command) -> Option<Command> {
         let policy = host.spec(&command.container).map(|spec| spec.restart);
         let verb = match (self.bug?, &command.verb) {
-            (Break::RestartedAlthoughStopped, Verb::Stop { timeout })
+            (Break::RestartedAlthoughStopped, Verb::Stop { timeout, signal })
                 if !matches!(policy, None | Some(RestartPolicy::No))
                     && host.status(&command.container).state == State::Running =>
             {
-                Verb::Restart { timeout: *timeout }
+                Verb::Restart { timeout: *timeout, signal: *signal }
             }
             (Break::CountUnbounded, Verb::Create(spec))
                 if matches!(spec.restart, RestartPolicy::OnFailure { .. }) =>

@@ -292,7 +292,11 @@ impl Estate {
             _ => {}
         }
         fs::create_dir(&half).map_err(files("make", &half))?;
-        lab::image::assemble(&half)?;
+        if let Err(error) = lab::image::assemble(&half) {
+            // On a full disk a half-made image would keep it full.
+            let _ = fs::remove_dir_all(&half);
+            return Err(error.into());
+        }
         fs::rename(&half, &image).map_err(files("make", &image))?;
         Ok(image)
     }

@@ -99,11 +99,17 @@ impl Keeper {
         let clock = HostClock::new();
         let facts = HostFacts { freezer: freezer_of(&cgroups), ..HostFacts::ASSUMED };
         fault::point();
-        let (door, journal) = estate.make(&id, |directory| -> Result<_, KeeperError> {
+        let begun = estate.make(&id, |directory| -> Result<_, KeeperError> {
             let door = Door::open(&estate, &id)?;
             fault::point();
             Ok((door, Journal::create(&directory.join("journal"), id.as_str(), facts, &clock)?))
-        })??;
+        });
+        let begun = begun.map_err(KeeperError::from).flatten();
+        if begun.is_err() {
+            // If that cannot be done either, the next command does it.
+            let _ = estate.clear_stillborn(&id);
+        }
+        let (door, journal) = begun?;
         fault::point();
         let mut keeper = Self::with(estate, id, name, Notebook { journal, clock }, cgroups, door)?;
         let number = keeper.connect(asking);

@@ -32,11 +32,17 @@ pub enum Verb {
     Stop {
         /// The grace period; else the container's, else ten seconds.
         timeout: Option<StopTimeout>,
+        /// What asks it to end; else the container's stop signal, else SIGTERM.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signal: Option<Signal>,
     },
     /// Stop and start.
     Restart {
         /// The grace period, as for stop.
         timeout: Option<StopTimeout>,
+        /// What asks it to end, as for stop.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signal: Option<Signal>,
     },
     /// Send it a signal.
     Kill {

@@ -80,6 +80,9 @@ pub struct Stop {
     /// How long to wait before SIGKILL; what the container says if not given.
     #[serde(default, with = "Maybe::<Grace>", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<StopTimeout>,
+    /// What asks it to end; what the container says if not given.
+    #[serde(default, with = "Maybe::<SignalWord>", skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signal>,
 }
 
 /// `kill`.

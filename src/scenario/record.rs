@@ -382,8 +382,12 @@ impl<'a> Recorder<'a> {
             Verb::Start => Action::Start(containers),
             Verb::Pause => Action::Pause(containers),
             Verb::Unpause => Action::Unpause(containers),
-            Verb::Stop { timeout } => Action::Stop(Stop { containers, timeout: *timeout }),
-            Verb::Restart { timeout } => Action::Restart(Stop { containers, timeout: *timeout }),
+            Verb::Stop { timeout, signal } => {
+                Action::Stop(Stop { containers, timeout: *timeout, signal: *signal })
+            }
+            Verb::Restart { timeout, signal } => {
+                Action::Restart(Stop { containers, timeout: *timeout, signal: *signal })
+            }
             Verb::Kill { signal } => {
                 let signal = (*signal != Signal::KILL).then_some(AskedSignal::Known(*signal));
                 Action::Kill(Kill { containers, signal })

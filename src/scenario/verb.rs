@@ -197,11 +197,11 @@ impl<T: OnNames> Shape<T> for NamesOrMore {
 
 impl OnNames for Stop {
     fn on(containers: Vec<Name>) -> Self {
-        Self { containers, timeout: None }
+        Self { containers, timeout: None, signal: None }
     }
 
     fn names_alone(&self) -> Option<&Vec<Name>> {
-        self.timeout.is_none().then_some(&self.containers)
+        (self.timeout.is_none() && self.signal.is_none()).then_some(&self.containers)
     }
 }
 

@@ -33,8 +33,8 @@ fn moves() -> impl Strategy<Value = Move> {
         Just(Verb::Start),
         Just(Verb::Pause),
         Just(Verb::Unpause),
-        grace(0..3_u64).prop_map(|timeout| Verb::Stop { timeout }),
-        grace(0..3_u64).prop_map(|timeout| Verb::Restart { timeout }),
+        grace(0..3_u64).prop_map(|timeout| Verb::Stop { timeout, signal: None }),
+        grace(0..3_u64).prop_map(|timeout| Verb::Restart { timeout, signal: None }),
         prop::sample::select(vec![9, 10, 15, 18, 19])
             .prop_map(|number| Verb::Kill { signal: Signal::from_number(number).unwrap() }),
         Just(Verb::Remove(Removal::Gentle)),

@@ -356,7 +356,7 @@ fn a_pause_that_comes_with_the_stop_of_a_paused_container_is_told_after_the_unpa
     let from = engine.happened().len();
     let web = Name::new("web").unwrap();
     let timeout = Some(StopTimeout::After(Duration::from_secs(1)));
-    let stop = engine.submit(&Command { container: web.clone(), verb: Verb::Stop { timeout } });
+    let stop = engine.submit(&Command { container: web.clone(), verb: Verb::Stop { timeout, signal: None } });
     let pause = engine.submit(&Command { container: web, verb: Verb::Pause });
     pass(&mut engine, Duration::from_secs(2));
     assert!(engine.answer(stop).is_some() && engine.answer(pause).is_some());
@@ -439,5 +439,5 @@ fn a_process_that_outlives_sigkill_fails_the_request_after_twelve_seconds() {
     };
     lost(Verb::Kill { signal: Signal::KILL }, 12);
     lost(Verb::Remove(Removal::Forced), 12);
-    lost(Verb::Stop { timeout: None }, 22);
+    lost(Verb::Stop { timeout: None, signal: None }, 22);
 }

@@ -147,10 +147,10 @@ fn a_removal_that_fails_half_way_leaves_a_dead_container_that_can_only_be_remove
     assert_eq!(engine.status(&web).state, State::Dead);
     assert!(engine.status(&web).error.is_some());
 
-    assert_eq!(ask(&mut engine, "web", Verb::Stop { timeout: None }), Some(Outcome::Noop));
+    assert_eq!(ask(&mut engine, "web", Verb::Stop { timeout: None, signal: None }), Some(Outcome::Noop));
     for verb in [
         Verb::Start,
-        Verb::Restart { timeout: None },
+        Verb::Restart { timeout: None, signal: None },
         Verb::Pause,
         Verb::Unpause,
         Verb::Kill { signal: Signal::KILL },

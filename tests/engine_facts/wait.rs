@@ -67,10 +67,10 @@ steps:
 fn wait_in_back_off_ends_when_the_back_off_is_ended_by_hand() {
     use terrarium::model::{Command, Removal, Signal};
     for verb in [
-        Verb::Stop { timeout: None },
+        Verb::Stop { timeout: None, signal: None },
         Verb::Kill { signal: Signal::KILL },
         Verb::Remove(Removal::Forced),
-        Verb::Restart { timeout: None },
+        Verb::Restart { timeout: None, signal: None },
     ] {
         let mut engine = host_with(Freezer::CgroupV2);
         let declared = spec(

@@ -5,6 +5,7 @@
 
 mod crowd;
 mod faults;
+mod full_disk;
 mod journal;
 mod life;
 mod oddities;

@@ -35,6 +35,9 @@ fn what_cannot_be_lived_is_said_and_nothing_is_half_made() {
     assert_eq!((told.status, told.complaint.contains("no such image: 127.0.0.1:1/nosuchimage")), (1, true));
     assert!(stage.bad(&["create", "--name=-web", "lab"], 2).contains("-web"));
     assert!(stage.bad(&["kill", "-s", "NOSUCH", "web"], 1).contains("invalid signal"));
+    for verb in ["stop", "restart"] {
+        assert!(stage.bad(&[verb, "--signal", "NOSUCH", "web"], 1).contains("invalid signal: NOSUCH"));
+    }
     assert!(stage.bad(&["stop", "nobody"], 1).contains("no such container"));
     let told = stage.run(&["rm", "-f", "nobody"]);
     assert_eq!((told.status, told.complaint.contains("no such container")), (0, true));

@@ -315,8 +315,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         5 => Just(Verb::Start),
         3 => Just(Verb::Pause),
         2 => Just(Verb::Unpause),
-        3 => timeout.clone().prop_map(|timeout| Verb::Stop { timeout }),
-        2 => timeout.prop_map(|timeout| Verb::Restart { timeout }),
+        3 => timeout.clone().prop_map(|timeout| Verb::Stop { timeout, signal: None }),
+        2 => timeout.prop_map(|timeout| Verb::Restart { timeout, signal: None }),
         3 => prop::sample::select(signals.to_vec()).prop_map(|signal| Verb::Kill { signal }),
         2 => prop::sample::select(vec![Removal::Gentle, Removal::Forced]).prop_map(Verb::Remove),
     ]

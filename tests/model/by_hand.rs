@@ -210,7 +210,7 @@ fn what_was_paused_during_its_stop_counts_as_paused_until_sigkill_has_ended_it()
     assert_eq!(hand.state(), State::Paused);
 }
 
-const STOP: Verb = Verb::Stop { timeout: None };
+const STOP: Verb = Verb::Stop { timeout: None, signal: None };
 const NOTHING: [&str; 0] = [];
 
 /// One container, led by hand. The tickets are counted from 0.

@@ -97,14 +97,15 @@ impl Stage {
     fn ask(&mut self, name: &str, word: &str) -> Ticket {
         let (word, detail) = word.split_once(':').unwrap_or((word, ""));
         let timeout = humantime::parse_duration(detail).ok().map(StopTimeout::After);
+        let signal = detail.parse().ok();
         let verb = match word {
             "create" => Verb::Create(Box::new(self.specs[name].clone())),
             "start" => Verb::Start,
             "pause" => Verb::Pause,
             "unpause" => Verb::Unpause,
-            "stop" => Verb::Stop { timeout },
-            "restart" => Verb::Restart { timeout },
-            "kill" => Verb::Kill { signal: detail.parse().unwrap_or(Signal::KILL) },
+            "stop" => Verb::Stop { timeout, signal },
+            "restart" => Verb::Restart { timeout, signal },
+            "kill" => Verb::Kill { signal: signal.unwrap_or(Signal::KILL) },
             "remove" => Verb::Remove(Removal::Gentle),
             "remove!" => Verb::Remove(Removal::Forced),
             unknown => panic!("`{unknown}` is no word of this language"),

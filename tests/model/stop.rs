@@ -55,6 +55,18 @@ fn stop_asks_waits_for_ten_seconds_and_kills() {
 }
 
 #[test]
+fn a_stop_may_ask_by_another_signal_than_the_containers() {
+    let own = ContainerSpec { stop_signal: Some(signal("INT")), ..polite(7, Duration::from_secs(2)) };
+    let told = life_of(own.clone(), "create start stop");
+    assert_eq!(told.events, "create, start, kill SIGINT, kill SIGKILL, die 137, stop");
+    let told = life_of(own.clone(), "create start stop:TERM");
+    assert_eq!(told.events, "create, start, kill SIGTERM, die 7, stop");
+    let told = life_of(own, "create start pause restart:TERM");
+    assert_eq!(told.events, "create, start, pause, kill SIGTERM, unpause, die 7, stop, start, restart");
+    assert_eq!(told.last_answer(), "restart 2s");
+}
+
+#[test]
 fn the_grace_period_is_the_requests_else_the_containers() {
     let brief = ContainerSpec { stop_timeout: Some(after(2)), ..plain() };
     assert_eq!(life_of(brief.clone(), "create start stop").last_answer(), "stop 2s");

@@ -15,7 +15,7 @@ fn a_life() -> Stage {
         .pass(seconds(1))
         .strike(Signal::KILL)
         .pass(seconds(3))
-        .ask(Verb::Stop { timeout: None });
+        .ask(Verb::Stop { timeout: None, signal: None });
     life.ask(Verb::Start).pass(seconds(90_000)).ask(Verb::Kill { signal: Signal::KILL });
     stage
 }
@@ -54,7 +54,7 @@ fn who_is_gone_can_still_be_told_of() {
         ..Behavior::default()
     };
     let life = stage.create_in(NOON, "gone", ContainerSpec { behavior: exits, ..ContainerSpec::default() });
-    life.ask(Verb::Start).ask(Verb::Stop { timeout: None });
+    life.ask(Verb::Start).ask(Verb::Stop { timeout: None, signal: None });
     life.ask(Verb::Remove(terrarium::model::Removal::Gentle));
     let id = life.id.clone();
     stage.estate.bury(&id).unwrap();

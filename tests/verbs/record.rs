@@ -23,7 +23,7 @@ fn exits(after: u64, code: u8) -> Behavior {
 /// Asks for something in each of many ways.
 fn lives() -> Stage {
     let mut stage = Stage::new();
-    let stop = || Verb::Stop { timeout: None };
+    let stop = || Verb::Stop { timeout: None, signal: None };
     let life = stage.run(seconds(600), "plain", ContainerSpec::default());
     life.pass(seconds(5)).ask(Verb::Pause).ask(Verb::Pause).pass(millis(1250)).ask(Verb::Unpause).ask(stop());
     life.ask(Verb::Start).ask(Verb::Exec(ExecSpec::of(&["exit".into(), "7".into()])));
@@ -45,8 +45,8 @@ fn lives() -> Stage {
     let spec =
         ContainerSpec { image: "web-server".into(), behavior, ..restarted(RestartPolicy::UnlessStopped) };
     let life = stage.run(seconds(600), "seen", spec);
-    life.pass(seconds(3)).ask(stop()).ask(Verb::Start).pass(seconds(6)).ask(Verb::Restart { timeout: None });
-    life.ask(Verb::Stop { timeout: Some(StopTimeout::After(seconds(2))) });
+    life.pass(seconds(3)).ask(stop()).ask(Verb::Start).pass(seconds(6)).ask(Verb::Restart { timeout: None, signal: None });
+    life.ask(Verb::Stop { timeout: Some(StopTimeout::After(seconds(2))), signal: None });
     life.ask(Verb::Update {
         restart: Some(RestartPolicy::No),
         limits: Limits { pids: Some(9), ..Limits::default() },

@@ -147,7 +147,7 @@ impl Author {
             0 => Action::Pause(names),
             1 => Action::Unpause(names),
             2 => Action::Start(names),
-            3 => Action::Stop(Stop { containers: names, timeout: None }),
+            3 => Action::Stop(Stop { containers: names, timeout: None, signal: None }),
             4 => Action::Remove(Remove { containers: names, force: self.chance.percent(30) }),
             5 => Action::Kill(Kill { containers: names, signal: Some(AskedSignal::Known(Signal::TERM)) }),
             _ => Action::Kill(Kill { containers: names, signal: None }),
@@ -208,7 +208,7 @@ impl Author {
     fn beginning(&mut self, name: Name) -> Action {
         let can_be_made = self.scenario.containers.contains_key(&name);
         match self.chance.below(10) {
-            0 => Action::Stop(Stop { containers: vec![name], timeout: None }),
+            0 => Action::Stop(Stop { containers: vec![name], timeout: None, signal: None }),
             1 => Action::Start(vec![name]),
             2 | 3 if can_be_made => Action::Create(vec![name]),
             _ if can_be_made => Action::Run(vec![name]),
@@ -290,7 +290,7 @@ impl Author {
             Venue::Kernel if self.chance.percent(20) => Some(StopTimeout::After(Duration::from_millis(800))),
             _ => None,
         };
-        action(Stop { containers: vec![name], timeout })
+        action(Stop { containers: vec![name], timeout, signal: None })
     }
 
     fn kill(&mut self, name: Name) -> Action {

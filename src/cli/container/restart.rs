@@ -3,15 +3,14 @@
 use clap::Args;
 
 use super::super::Globals;
-use super::each::ask_each;
-use super::stop::Grace;
+use super::stop::How;
 use crate::model::Verb;
 
 /// Stop containers and start them again
 #[derive(Args)]
 pub(in super::super) struct Restart {
     #[command(flatten)]
-    grace: Grace,
+    how: How,
 
     /// Containers, by name or by the beginning of their id
     #[arg(required = true, value_name = "CONTAINER")]
@@ -20,6 +19,6 @@ pub(in super::super) struct Restart {
 
 impl Restart {
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
-        ask_each(globals, &self.containers, &Verb::Restart { timeout: self.grace.timeout })
+        self.how.ask(globals, &self.containers, |timeout, signal| Verb::Restart { timeout, signal })
     }
 }

@@ -13,7 +13,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 
 use super::creation::{seconds, update};
-use crate::model::{ExecSpec, Look, Removal, StopTimeout, Verb};
+use crate::model::{ExecSpec, Look, Removal, Signal, Verb};
 
 /// What it came to, if Docker did not refuse.
 #[derive(Debug)]
@@ -52,15 +52,18 @@ pub(super) async fn ask(client: &bollard::Docker, whom: &Addressee, verb: &Verb)
     let id = whom.id.as_str();
     match verb {
         Verb::Start => return start(client, whom).await,
-        Verb::Restart { timeout } => {
+        Verb::Restart { timeout, signal } => {
             let before = Beginning::look(client, whom).await;
-            let options = RestartContainerOptions { signal: None, t: timeout.map(seconds) };
+            let options = RestartContainerOptions { signal: signal.map(number), t: timeout.map(seconds) };
             client.restart_container(id, Some(options)).await?;
             before.until_ready(client, whom).await;
         }
-        Verb::Stop { timeout } => stop(client, id, *timeout).await?,
+        Verb::Stop { timeout, signal } => {
+            let options = StopContainerOptions { signal: signal.map(number), t: timeout.map(seconds) };
+            client.stop_container(id, Some(options)).await?;
+        }
         Verb::Kill { signal } => {
-            let options = KillContainerOptions { signal: signal.number().to_string() };
+            let options = KillContainerOptions { signal: number(*signal) };
             client.kill_container(id, Some(options)).await?;
         }
         Verb::Pause => client.pause_container(id).await?,
@@ -95,9 +98,8 @@ async fn start(client: &bollard::Docker, whom: &Addressee) -> Result<Said, Error
     Ok(before.until_ready(client, whom).await)
 }
 
-async fn stop(client: &bollard::Docker, id: &str, timeout: Option<StopTimeout>) -> Result<(), Error> {
-    let options = StopContainerOptions { signal: None, t: timeout.map(seconds) };
-    client.stop_container(id, Some(options)).await
+fn number(signal: Signal) -> String {
+    signal.number().to_string()
 }
 
 /// When a container was last begun, and how often it has said that it is ready.

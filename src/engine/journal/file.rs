@@ -25,8 +25,8 @@ pub struct Journal {
     /// How far the disk has room for sure.
     reserved: u64,
     account: Account,
-    /// The first write that failed: from then on the account is ahead of the file.
-    broken: Option<io::ErrorKind>,
+    /// Whether a write has failed: then the account is ahead of the file.
+    is_behind: bool,
 }
 
 /// Whether a journal could be opened for writing.
@@ -114,7 +114,7 @@ impl Journal {
         let file = put_in_place(path, &line).map_err(failed("begin", path))?;
         let account = Account::begin(opening, at);
         let mut journal =
-            Self { path: path.into(), file, length: line.len() as u64, reserved: 0, account, broken: None };
+            Self { path: path.into(), file, length: line.len() as u64, reserved: 0, account, is_behind: false };
         journal.keep_in_reserve();
         Ok(journal)
     }
@@ -142,9 +142,11 @@ impl Journal {
             .and_then(|_| file.read_to_end(&mut bytes))
             .map_err(failed("read", path))?;
         let (account, length) = fold(path, &bytes)?;
-        let mut journal = Self { path: path.into(), file, length, reserved: 0, account, broken: None };
-        // A torn last record was never acted upon.
-        journal.file.set_len(length).map_err(failed("cut off the torn end of", path))?;
+        let mut journal = Self { path: path.into(), file, length, reserved: 0, account, is_behind: false };
+        // A torn last record was never acted upon. To cut where nothing is torn would give the reserve away.
+        if bytes.len() as u64 > length {
+            journal.file.set_len(length).map_err(failed("cut off the torn end of", path))?;
+        }
         journal.keep_in_reserve();
         Ok(journal)
     }
@@ -155,8 +157,9 @@ impl Journal {
     }
 
     /// Whether there is room for sure for the records of a new life: a start should not begin without.
-    pub fn has_reserve(&self) -> bool {
-        self.broken.is_none() && self.reserved >= self.length + LOW
+    pub fn has_reserve(&mut self) -> bool {
+        self.keep_in_reserve();
+        self.reserved >= self.length + LOW
     }
 
     /// Writes down what goes into the model. What could not be written is taken into account all the same, if it `has happened`
@@ -167,7 +170,7 @@ impl Journal {
         self.account.take_in(at, input);
         written?;
         if self.length > LONG {
-            self.compact(clock)?;
+            self.compact(at)?;
         }
         Ok(())
     }
@@ -181,15 +184,19 @@ impl Journal {
     }
 
     fn append(&mut self, input: &Input, at: Moment) -> Result<(), JournalError> {
+        // Something is missing in the file: what all of it comes to has to be there before anything can follow.
+        if self.is_behind {
+            self.compact(at)?;
+            self.is_behind = false;
+        }
         let line = encode(&self.path, input, at, Some(self.account.latest.boot))?;
         if let Err(source) = self.file.write_all_at(line.as_bytes(), self.length) {
             // No half record stays: whatever comes next begins where this one began.
             let _ = self.file.set_len(self.length);
-            self.broken = Some(source.kind());
+            (self.is_behind, self.reserved) = (true, 0);
             return Err(failed("write", &self.path)(source));
         }
         self.length += line.len() as u64;
-        self.broken = None;
         self.keep_in_reserve();
         Ok(())
     }
@@ -204,11 +211,11 @@ impl Journal {
     }
 
     /// Puts what it comes to in the place of what led there.
-    fn compact(&mut self, clock: &impl Clock) -> Result<(), JournalError> {
+    fn compact(&mut self, at: Moment) -> Result<(), JournalError> {
         let mut account = self.account.clone();
         account.abridge();
         let opening = Input::Opened(account.opening.clone());
-        let (opened, at) = (account.opened, clock.now());
+        let opened = account.opened;
         let mut text = encode(&self.path, &opening, opened, None)?;
         text += &encode(&self.path, &Input::Compacted(Box::new(account.clone())), at, Some(opened.boot))?;
         self.file = put_in_place(&self.path, &text).map_err(failed("compact", &self.path))?;

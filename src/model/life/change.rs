@@ -13,11 +13,18 @@ pub(super) enum Change<'a> {
     Start,
     Pause,
     Unpause,
-    Stop { timeout: Option<StopTimeout> },
-    Restart { timeout: Option<StopTimeout> },
+    Stop(How),
+    Restart(How),
     Kill { signal: Signal },
     Remove(Removal),
     Exec(&'a ExecSpec),
+}
+
+/// How a container is to be stopped, as far as the request says.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    pub(super) timeout: Option<StopTimeout>,
+    pub(super) signal: Option<Signal>,
 }
 
 impl Life {
@@ -32,8 +39,10 @@ impl Life {
             Verb::Start => Change::Start,
             Verb::Pause => Change::Pause,
             Verb::Unpause => Change::Unpause,
-            Verb::Stop { timeout } => Change::Stop { timeout: *timeout },
-            Verb::Restart { timeout } => Change::Restart { timeout: *timeout },
+            Verb::Stop { timeout, signal } => Change::Stop(How { timeout: *timeout, signal: *signal }),
+            Verb::Restart { timeout, signal } => {
+                Change::Restart(How { timeout: *timeout, signal: *signal })
+            }
             Verb::Kill { signal } => Change::Kill { signal: *signal },
             Verb::Remove(how) => Change::Remove(*how),
             Verb::Exec(spec) => Change::Exec(spec),

@@ -43,8 +43,8 @@ impl Created {
     ) -> Result<Life, Refusal> {
         match change {
             Change::Start => Ok(self.start(cx, ticket, Announce::Start)),
-            Change::Restart { .. } => Ok(self.start(cx, ticket, Announce::Restart)),
-            Change::Stop { .. } => {
+            Change::Restart(_) => Ok(self.start(cx, ticket, Announce::Restart)),
+            Change::Stop(_) => {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Life::Created(self.clone()))
             }

@@ -24,11 +24,11 @@ impl Dead {
     ) -> Result<Life, Refusal> {
         match change {
             Change::Remove(_) => Ok(Removing::without_process(cx, ticket, State::Dead)),
-            Change::Stop { .. } => {
+            Change::Stop(_) => {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Self::rest())
             }
-            Change::Start | Change::Restart { .. } => Err(cx.refuse(Reason::MarkedForRemoval)),
+            Change::Start | Change::Restart(_) => Err(cx.refuse(Reason::MarkedForRemoval)),
             Change::Pause | Change::Kill { .. } | Change::Exec(_) => Err(cx.refuse(Reason::NotRunning)),
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),
         }

@@ -35,11 +35,11 @@ impl Paused {
                 cx.act(Action::Thaw);
                 Ok(Thawing::begin(ticket, self.run.clone(), Rule::UnpauseThaw))
             }
-            Change::Stop { timeout } => {
-                Ok(Stopping::frozen(cx, ticket, timeout, Then::StayStopped, self.run.clone()))
+            Change::Stop(how) => {
+                Ok(Stopping::frozen(cx, ticket, how, Then::StayStopped, self.run.clone()))
             }
-            Change::Restart { timeout } => {
-                Ok(Stopping::frozen(cx, ticket, timeout, Then::StartAgain, self.run.clone()))
+            Change::Restart(how) => {
+                Ok(Stopping::frozen(cx, ticket, how, Then::StartAgain, self.run.clone()))
             }
             Change::Kill { signal } => Ok(self.kill(cx, ticket, signal)),
             Change::Remove(Removal::Forced) => {

@@ -101,11 +101,11 @@ impl Removing {
         change: Change<'_>,
     ) -> Result<Life, Refusal> {
         match change {
-            Change::Stop { .. } => {
+            Change::Stop(_) => {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Life::Removing(self.clone()))
             }
-            Change::Start | Change::Restart { .. } => Err(cx.refuse(Reason::MarkedForRemoval)),
+            Change::Start | Change::Restart(_) => Err(cx.refuse(Reason::MarkedForRemoval)),
             Change::Pause | Change::Kill { .. } | Change::Exec(_) => Err(cx.refuse(Reason::NotRunning)),
             Change::Unpause => Err(cx.refuse(Reason::NotPaused)),
             Change::Remove(_) => Err(cx.refuse(Reason::RemovalInProgress)),

@@ -67,7 +67,7 @@ impl Restarting {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Life::Restarting(Restarting))
             }
-            Change::Stop { .. } => {
+            Change::Stop(_) => {
                 cx.act(Action::Cancel(Timer::BackOff));
                 cx.emit(EventKind::Stop);
                 Ok(Self::ended_by_hand(cx, ticket))
@@ -76,7 +76,7 @@ impl Restarting {
                 cx.act(Action::Cancel(Timer::BackOff));
                 Ok(Self::ended_by_hand(cx, ticket))
             }
-            Change::Restart { .. } => {
+            Change::Restart(_) => {
                 cx.act(Action::Cancel(Timer::BackOff));
                 cx.moved(State::Restarting, State::Stopped, Rule::RestartByHand);
                 cx.emit(EventKind::Stop);

@@ -27,8 +27,8 @@ impl Stopped {
     ) -> Result<Life, Refusal> {
         match change {
             Change::Start => Ok(Self::start(cx, ticket, Announce::Start)),
-            Change::Restart { .. } => Ok(Self::start(cx, ticket, Announce::Restart)),
-            Change::Stop { .. } => {
+            Change::Restart(_) => Ok(Self::start(cx, ticket, Announce::Restart)),
+            Change::Stop(_) => {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Self::rest())
             }

@@ -12,7 +12,7 @@ use super::super::{
     Action, Ending, EventKind, Failure, Observation, Outcome, Reason, Refusal, Removal, Rule, Signal, State,
     StopTimeout, Ticket, Timer,
 };
-use super::change::Change;
+use super::change::{Change, How};
 use super::starting::{Announce, Starting};
 use super::{Life, Paused, Removing, Running, Stopped};
 
@@ -67,24 +67,24 @@ impl Stopping {
     pub(super) fn begin(
         cx: &mut Cx<'_>,
         asked: Ticket,
-        timeout: Option<StopTimeout>,
+        how: How,
         then: Then,
         run: Run,
     ) -> Life {
         cx.moved(State::Running, State::Stopping, Rule::StopGrace);
-        Self::first(cx, run, Freezer::Thawed).stop(cx, asked, timeout, then)
+        Self::first(cx, run, Freezer::Thawed).stop(cx, asked, how, then)
     }
 
     /// The stop of a paused container: the signal first, then the thaw, so that it finds the signal when it wakes.
     pub(super) fn frozen(
         cx: &mut Cx<'_>,
         asked: Ticket,
-        timeout: Option<StopTimeout>,
+        how: How,
         then: Then,
         run: Run,
     ) -> Life {
         cx.moved(State::Paused, State::Stopping, Rule::StopPaused);
-        Self::first(cx, run, Freezer::Frozen(None)).stop(cx, asked, timeout, then)
+        Self::first(cx, run, Freezer::Frozen(None)).stop(cx, asked, how, then)
     }
 
     fn first(cx: &mut Cx<'_>, run: Run, freezer: Freezer) -> Self {
@@ -92,14 +92,14 @@ impl Stopping {
         Self { run, stops: vec![], killers: vec![], waits_for: WaitsFor::Process, freezer }
     }
 
-    fn stop(mut self, cx: &mut Cx<'_>, asked: Ticket, timeout: Option<StopTimeout>, then: Then) -> Life {
+    fn stop(mut self, cx: &mut Cx<'_>, asked: Ticket, how: How, then: Then) -> Life {
         self.answer_pause(cx);
-        let signal = cx.record.stop_signal();
+        let signal = how.signal.unwrap_or_else(|| cx.record.stop_signal());
         cx.kill(signal);
         self.thaw(cx);
         let nth = self.stops.len();
         self.stops.push(Stop { asked, then });
-        match (self.waits_for, cx.record.grace(timeout)) {
+        match (self.waits_for, cx.record.grace(how.timeout)) {
             // No grace at all: SIGKILL follows on the heels of the signal, which is sent all the same.
             (WaitsFor::Process, StopTimeout::After(Duration::ZERO)) => self.grace_is_over(cx),
             (WaitsFor::Process, StopTimeout::After(grace)) => {
@@ -126,8 +126,8 @@ impl Stopping {
                 cx.reply(ticket, Outcome::Noop);
                 Ok(Life::Stopping(self.clone()))
             }
-            Change::Stop { timeout } => Ok(self.clone().stop(cx, ticket, timeout, Then::StayStopped)),
-            Change::Restart { timeout } => Ok(self.clone().stop(cx, ticket, timeout, Then::StartAgain)),
+            Change::Stop(how) => Ok(self.clone().stop(cx, ticket, how, Then::StayStopped)),
+            Change::Restart(how) => Ok(self.clone().stop(cx, ticket, how, Then::StartAgain)),
             Change::Exec(spec) => {
                 let mut stopping = self.clone();
                 stopping.tell_of_thaw(cx);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::docker::moment;
 use crate::engine::journal::{Said, Tale, Told};
-use crate::model::{EventKind, Limits, Removal, StopTimeout, Verb};
+use crate::model::{EventKind, Limits, Removal, Signal, StopTimeout, Verb};
 
 /// A word for what kind of thing it is, and the thing.
 pub(super) fn words(told: &Told) -> (&'static str, String) {
@@ -26,9 +26,10 @@ pub(super) fn asked(verb: &Verb) -> String {
         Some(StopTimeout::Never) => format!("{word}, without a deadline"),
         Some(StopTimeout::After(grace)) => format!("{word}, within {}", humantime::format_duration(*grace)),
     };
+    let with = |signal: &Option<Signal>| signal.map_or(String::new(), |signal| format!(" with {signal}"));
     match verb {
-        Verb::Stop { timeout } => within("stop", timeout),
-        Verb::Restart { timeout } => within("restart", timeout),
+        Verb::Stop { timeout, signal } => within(&format!("stop{}", with(signal)), timeout),
+        Verb::Restart { timeout, signal } => within(&format!("restart{}", with(signal)), timeout),
         Verb::Kill { signal } => format!("kill with {signal}"),
         Verb::Remove(Removal::Forced) => "remove by force".into(),
         Verb::Rename { to } => format!("rename to {to}"),

@@ -234,8 +234,8 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
         Action::Run(_) => run(stage, name),
         Action::Pause(_) => ask(Verb::Pause),
         Action::Unpause(_) => ask(Verb::Unpause),
-        Action::Stop(stop) => ask(Verb::Stop { timeout: stop.timeout }),
-        Action::Restart(stop) => ask(Verb::Restart { timeout: stop.timeout }),
+        Action::Stop(stop) => ask(Verb::Stop { timeout: stop.timeout, signal: stop.signal }),
+        Action::Restart(stop) => ask(Verb::Restart { timeout: stop.timeout, signal: stop.signal }),
         Action::Kill(kill) => match &kill.signal {
             None => ask(Verb::Kill { signal: Signal::KILL }),
             Some(AskedSignal::Known(signal)) => ask(Verb::Kill { signal: *signal }),
