@@ -207,7 +207,9 @@ impl Fixture {
             "pause" => Verb::Pause,
             "unpause" => Verb::Unpause,
             "restart" => Verb::Restart { timeout: None, signal: None },
-            "restart -t 0" => Verb::Restart { timeout: Some(StopTimeout::After(Duration::ZERO)), signal: None },
+            "restart -t 0" => {
+                Verb::Restart { timeout: Some(StopTimeout::After(Duration::ZERO)), signal: None }
+            }
             "kill" => Verb::Kill { signal: Signal::KILL },
             "rm" => Verb::Remove(Removal::Gentle),
             "rm -f" => Verb::Remove(Removal::Forced),

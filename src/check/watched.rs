@@ -53,6 +53,7 @@ struct Note {
 enum Kind {
     Asked(Ticket, Command),
     Seen(Id, Observation),
+    Lost(Id),
     Host,
 }
 
@@ -65,6 +66,10 @@ impl Notes for Scribe {
 
     fn seen(&mut self, id: Id, seen: &Observation) {
         self.0.push(Note { input: Kind::Seen(id, seen.clone()), effects: Vec::new(), refusal: None });
+    }
+
+    fn lost(&mut self, id: Id) {
+        self.0.push(Note { input: Kind::Lost(id), effects: Vec::new(), refusal: None });
     }
 
     fn came(&mut self, came: Result<&Effects, &Refusal>) {
@@ -141,6 +146,7 @@ impl Watched {
                     }
                 }
                 Kind::Seen(id, seen) => self.see(*id, Input::Seen(seen), &note.effects, None),
+                Kind::Lost(id) => self.see(*id, Input::KeeperLost, &note.effects, None),
                 Kind::Host => {
                     for id in self.lives.keys().copied().collect::<Vec<_>>() {
                         let own: Vec<Effect> =
@@ -301,6 +307,12 @@ impl Engine for Watched {
 
     fn strike(&mut self, name: &Name, signal: Signal) {
         self.engine.strike(name, signal);
+    }
+
+    fn lose_keeper(&mut self, name: &Name) -> Staged {
+        let staged = self.engine.lose_keeper(name);
+        self.watch();
+        staged
     }
 
     fn reboot(&mut self) -> Staged {

@@ -11,7 +11,7 @@ use ratatui::DefaultTerminal;
 
 use crate::engine::trace::{Audience, Closing, Opening, StepOpening, StepTrace};
 use crate::report::{Nobody, Player, Record, Recorded, Rewinding, Wish, draw};
-use crate::scenario::replay::{Play, ReplayError, check_supported, simulate};
+use crate::scenario::replay::{Play, ReplayError, simulate};
 use crate::scenario::{Scenario, parse};
 
 /// How long a step stays on the screen while time goes on by itself.
@@ -99,7 +99,6 @@ fn forked(stories: &[Story], shown: usize, words: &str, play: Play<'_>) -> Resul
     let steps = if shown == 0 { "\nsteps:" } else { "" };
     let yaml = format!("{}{steps}\n- {}\n", begun.trim_end(), step(words));
     let scenario = parse("fork", &yaml).map_err(|error| told_in_a_line(&error.to_string()))?;
-    check_supported(&scenario, "fork").map_err(|error| told_in_a_line(&error.to_string()))?;
     let record = lived(Play { scenario: &scenario, ..play }).map_err(|error| error.to_string())?;
     Ok(Story { scenario, record, at: 0 })
 }

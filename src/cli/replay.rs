@@ -13,7 +13,7 @@ use super::play::{self, OnStage};
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain};
 use crate::engine::trace::{Audience, Closing};
 use crate::report::{Canvas, Echo, Json, Paced, Predict, Recorded, Speed, Text, UnknownCanvas, Why};
-use crate::scenario::replay::{Play, Reference, ReplayError, check_supported};
+use crate::scenario::replay::{Play, Reference, ReplayError};
 use crate::scenario::{self, Scenario, find_bundled};
 
 /// Replay scenarios, step by step
@@ -256,7 +256,6 @@ fn load(word: &str) -> anyhow::Result<(String, Scenario)> {
         Some(Err(error)) if !path.exists() => return Err(error.into()),
         _ => (word.to_owned(), scenario::load(path)?),
     };
-    check_supported(&scenario, &file)?;
     Ok((file, scenario))
 }
 

@@ -33,6 +33,9 @@ pub trait Notes {
     /// What a world saw. It has happened, written down or not.
     fn seen(&mut self, id: Id, seen: &Observation);
 
+    /// Its keeper is staged to be killed.
+    fn lost(&mut self, _id: Id) {}
+
     /// What came of the last of these, or of something that happened to the whole host.
     fn came(&mut self, _effects: Result<&Effects, &Refusal>) {}
 }
@@ -203,6 +206,16 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
         if let Some(id) = self.id(name) {
             self.world.strike(id, signal);
         }
+    }
+
+    fn lose_keeper(&mut self, name: &Name) -> Staged {
+        if let Some(id) = self.id(name) {
+            self.world.lose_keeper(id);
+            self.notes.lost(id);
+            let effects = self.host.lose_keeper_of(id);
+            self.carry_out(Cause::Host, effects);
+        }
+        Staged::Yes
     }
 
     fn reboot(&mut self) -> Staged {

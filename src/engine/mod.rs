@@ -53,6 +53,9 @@ pub trait Engine {
     /// Sends a container's PID 1 a signal from outside, past the engine.
     fn strike(&mut self, name: &Name, signal: Signal);
 
+    /// Kills a container's keeper, and the container with it; the restart policy decides. Says whether that could be staged.
+    fn lose_keeper(&mut self, name: &Name) -> Staged;
+
     /// The host goes down and comes up again. Says whether that could be staged.
     fn reboot(&mut self) -> Staged;
 

@@ -123,13 +123,24 @@ impl Host {
     /// The host has come up again after every process on it died. What each policy makes of that comes out as if its
     /// container were started; timers and ports of before are gone.
     pub fn wake(&mut self) -> Effects {
-        self.after(&host_went_down(), Life::wake)
+        let all = self.ids();
+        self.after(&all, &host_went_down(), Life::wake)
     }
 
     /// The keeper of all of them was killed, and so was every process of theirs. Timers and ports of before are gone, but for
     /// the wait of a back-off: what is left of that has to be waited for.
     pub fn keeper_lost(&mut self) -> Effects {
-        self.after(&keeper_lost(), Life::lose_keeper)
+        let all = self.ids();
+        self.after(&all, &keeper_lost(), Life::lose_keeper)
+    }
+
+    /// The same for one of them, where each has a keeper of its own.
+    pub fn lose_keeper_of(&mut self, id: Id) -> Effects {
+        self.after(&[id], &keeper_lost(), Life::lose_keeper)
+    }
+
+    fn ids(&self) -> Vec<Id> {
+        self.containers.keys().copied().collect()
     }
 
     /// Brings numbers that only count to where one more makes no difference to what comes next: so that states can be told
@@ -151,17 +162,16 @@ impl Host {
         !self.renames.is_empty() || self.containers.values().any(busy)
     }
 
-    fn after(&mut self, loss: &Failure, change: fn(Life, &mut Cx<'_>) -> Life) -> Effects {
+    fn after(&mut self, ids: &[Id], loss: &Failure, change: fn(Life, &mut Cx<'_>) -> Life) -> Effects {
         let mut effects = Effects::default();
-        for (id, renames) in core::mem::take(&mut self.renames) {
-            for Rename { asked, to, .. } in renames {
+        for &id in ids {
+            for Rename { asked, to, .. } in self.renames.remove(&id).unwrap_or_default() {
                 self.names.remove(&to);
                 effects.0.push(Effect::Act(id, Action::ReleaseName(to)));
                 effects.0.push(Effect::Reply(asked, Outcome::Failed(loss.clone())));
             }
         }
-        let ids: Vec<Id> = self.containers.keys().copied().collect();
-        for id in ids {
+        for &id in ids {
             if let Some(container) = self.containers.get_mut(&id) {
                 let mut cx =
                     Cx { record: &mut container.record, facts: &self.facts, verb: "", effects: &mut effects };

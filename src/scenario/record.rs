@@ -235,7 +235,7 @@ impl<'a> Recorder<'a> {
                 }
             }
             Told::KeeperLost if self.state.has_process() => {
-                let crash = Crash::Process { containers: vec![self.name.clone()], signal: Signal::KILL };
+                let crash = Crash::Keeper(self.name.clone());
                 self.befell(nth, &tale.at, crash, Some("Its keeper was killed, and the container with it."));
             }
             Told::Woke => {

@@ -30,6 +30,10 @@ pub trait World {
     /// Sends a container's PID 1 a signal from outside, past the engine.
     fn strike(&mut self, id: Id, signal: Signal);
 
+    /// All of a container's processes die and nobody is told, as when its keeper is killed. Of its timers the wait of a back-off
+    /// stays: the next keeper would go on with that.
+    fn lose_keeper(&mut self, id: Id);
+
     /// Every process dies, as when the host goes down; names and files stay. Says whether that could be staged.
     fn reboot(&mut self) -> Staged;
 

@@ -18,7 +18,7 @@
 //! rules of every life, planted bugs      what `check` holds every life against, and what it can break
 //! walls, layers                          pictures: the namespaces of a container, and three containers of one image
 //! differences                            where Docker lives otherwise than the model foresees
-//! unplayed steps, unlived wishes         what the format accepts and this version cannot do
+//! unlived wishes                         what the format accepts and this version cannot do
 //! ```
 
 use std::fmt::Write;
@@ -28,7 +28,6 @@ use terrarium::check;
 use terrarium::engine::differences::{DIFFERENCES, Difference};
 use terrarium::model::{Rule, State};
 use terrarium::report::diagram;
-use terrarium::scenario::replay::check_supported;
 use terrarium::scenario::{Scenario, bundled, parse};
 
 use super::{drawn, life, quoted, root, session, terrarium, transcript};
@@ -41,35 +40,6 @@ pub(crate) enum Kernel {
     /// Yes: the page is being renewed.
     Awake,
 }
-
-/// A step of each kind, as short as it can be.
-const STEPS: [&str; 25] = [
-    "create: web",
-    "start: web",
-    "run: web",
-    "pause: web",
-    "unpause: web",
-    "stop: web",
-    "restart: web",
-    "kill: web",
-    "remove: web",
-    "exec: { container: web, command: [true] }",
-    "rename: { container: web, to: db }",
-    "update: { container: web, restart: always }",
-    "crash: web",
-    "crash: { keeper: web }",
-    "reboot: host",
-    "wait: 1s",
-    "wait_exit: web",
-    "request: http://localhost/",
-    "build: { image: web, from: . }",
-    "tag: { image: lab, to: web }",
-    "push: web",
-    "pull: web",
-    "remove_image: web",
-    "async: { stop: web }",
-    "join: web",
-];
 
 /// Everything that a container can wish for and that takes more than a process.
 /// Limits are not among them: where the host lends a cgroup for them they are lived.
@@ -114,7 +84,6 @@ pub(crate) fn current(source: &str, shown: &str, kernel: Kernel) -> String {
         "walls" => walls(kernel),
         "layers" => pictured("layers", &drawn::layers("one-image-three-lives"), kernel),
         "states" => states(),
-        "unplayed steps" => unplayed_steps(),
         #[cfg(all(target_os = "linux", feature = "linux"))]
         "set-up steps" => steps(),
         #[cfg(all(target_os = "linux", feature = "linux"))]
@@ -331,22 +300,6 @@ fn steps() -> String {
         let _ = writeln!(text, "| {number} | {step} | {} |", step.reason());
     }
     text
-}
-
-fn unplayed_steps() -> String {
-    let is_unplayed = |step: &&str| {
-        let before = if step.starts_with("join") { "async: { stop: web }" } else { "run: web" };
-        let steps = format!("  - run: [web]\n  - {before}\n  - {step}\n");
-        let mut scenario = scenario(&format!("containers: {{ web: , db: }}\nsteps:\n{steps}"));
-        scenario.steps.drain(..2);
-        check_supported(&scenario, "shown").is_err()
-    };
-    list(
-        STEPS
-            .into_iter()
-            .filter(is_unplayed)
-            .map(|step| if step.contains("keeper") { "crash: { keeper: … }" } else { key(step) }),
-    )
 }
 
 #[cfg(all(target_os = "linux", feature = "linux"))]

@@ -56,7 +56,7 @@ fn stop_asks_waits_for_ten_seconds_and_kills() {
 
 #[test]
 fn a_stop_may_ask_by_another_signal_than_the_containers() {
-    let own = ContainerSpec { stop_signal: Some(signal("INT")), ..polite(7, Duration::from_secs(2)) };
+    let own = ContainerSpec { stop_signal: signal("INT"), ..polite(7, Duration::from_secs(2)) };
     let told = life_of(own.clone(), "create start stop");
     assert_eq!(told.events, "create, start, kill SIGINT, kill SIGKILL, die 137, stop");
     let told = life_of(own.clone(), "create start stop:TERM");

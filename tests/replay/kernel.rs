@@ -43,6 +43,40 @@ fn both_worlds_live_the_shipped_scenarios() {
 }
 
 #[test]
+fn a_container_dies_with_its_keeper_and_its_policy_decides() {
+    if is_forbidden("killed keepers on the kernel") {
+        return;
+    }
+    let theatre = Theatre::new();
+    let story = theatre.story(
+        "title: T
+containers: { plain: , frozen: , always: { restart: always }, parked: }
+steps:
+  - run: [plain, frozen, always]
+  - create: parked
+  - pause: frozen
+  - crash: { keeper: plain }
+    expect: { plain: { state: stopped, exit: 137 }, always: { state: running }, events: [plain die 137] }
+  - crash: { keeper: frozen }
+    expect: { frozen: { state: stopped, exit: 137 }, events: [frozen die 137] }
+  - crash: { keeper: parked }
+    expect: { parked: { state: created, processes: 0 } }
+  - start: parked
+  - crash: { keeper: always }
+  - wait: { for: { container: always, state: running } }
+    expect: { always: { restarts: 1 } }
+  - remove: { container: [plain, frozen, always, parked], force: true }
+",
+    );
+    let lived = lines(&mut theatre.replay(&[&story]));
+    let mut complaints: Vec<&str> = lived.iter().flat_map(complaints).collect();
+    // How long a machine takes that has other things to do is not what this is about.
+    complaints.retain(|complaint| !complaint.contains("took"));
+    assert_eq!(complaints, Vec::<&str>::new());
+    assert_eq!(lived.last().unwrap()["left_behind"], json!([]));
+}
+
+#[test]
 fn ten_seconds_are_ten_seconds_and_137() {
     if is_forbidden("ten seconds on the kernel") {
         return;

@@ -35,7 +35,11 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             steps.insert(0, begin(Action::Run(all.clone())));
             steps.insert(
                 1,
-                begin(Action::Async(Box::new(Action::Stop(Stop { containers: all, timeout: None, signal: None })))),
+                begin(Action::Async(Box::new(Action::Stop(Stop {
+                    containers: all,
+                    timeout: None,
+                    signal: None,
+                })))),
             );
             Scenario { title, about, lesson, containers, steps, always, never, eventually, planted }
         },
@@ -320,10 +324,16 @@ fn on_names() -> impl Strategy<Value = Action> {
         names().prop_map(Action::Pause),
         names().prop_map(Action::Unpause),
         names().prop_map(Action::Join),
-        (names(), option::of(grace()))
-            .prop_map(|(containers, timeout)| Action::Stop(Stop { containers, timeout, signal: None })),
-        (names(), option::of(grace()))
-            .prop_map(|(containers, timeout)| Action::Restart(Stop { containers, timeout, signal: None })),
+        (names(), option::of(grace())).prop_map(|(containers, timeout)| Action::Stop(Stop {
+            containers,
+            timeout,
+            signal: None
+        })),
+        (names(), option::of(grace())).prop_map(|(containers, timeout)| Action::Restart(Stop {
+            containers,
+            timeout,
+            signal: None
+        })),
         (names(), option::of(signal().prop_map(AskedSignal::Known)))
             .prop_map(|(containers, signal)| Action::Kill(Kill { containers, signal })),
         (names(), any::<bool>()).prop_map(|(containers, force)| Action::Remove(Remove { containers, force })),

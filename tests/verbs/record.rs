@@ -45,7 +45,11 @@ fn lives() -> Stage {
     let spec =
         ContainerSpec { image: "web-server".into(), behavior, ..restarted(RestartPolicy::UnlessStopped) };
     let life = stage.run(seconds(600), "seen", spec);
-    life.pass(seconds(3)).ask(stop()).ask(Verb::Start).pass(seconds(6)).ask(Verb::Restart { timeout: None, signal: None });
+    life.pass(seconds(3))
+        .ask(stop())
+        .ask(Verb::Start)
+        .pass(seconds(6))
+        .ask(Verb::Restart { timeout: None, signal: None });
     life.ask(Verb::Stop { timeout: Some(StopTimeout::After(seconds(2))), signal: None });
     life.ask(Verb::Update {
         restart: Some(RestartPolicy::No),

@@ -418,6 +418,10 @@ impl Engine for Docker {
         }
     }
 
+    fn lose_keeper(&mut self, _: &Name) -> Staged {
+        Staged::No
+    }
+
     fn reboot(&mut self) -> Staged {
         Staged::No
     }

@@ -113,8 +113,14 @@ impl Journal {
         let line = encode(path, &Input::Opened(opening.clone()), at, None)?;
         let file = put_in_place(path, &line).map_err(failed("begin", path))?;
         let account = Account::begin(opening, at);
-        let mut journal =
-            Self { path: path.into(), file, length: line.len() as u64, reserved: 0, account, is_behind: false };
+        let mut journal = Self {
+            path: path.into(),
+            file,
+            length: line.len() as u64,
+            reserved: 0,
+            account,
+            is_behind: false,
+        };
         journal.keep_in_reserve();
         Ok(journal)
     }

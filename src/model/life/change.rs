@@ -40,9 +40,7 @@ impl Life {
             Verb::Pause => Change::Pause,
             Verb::Unpause => Change::Unpause,
             Verb::Stop { timeout, signal } => Change::Stop(How { timeout: *timeout, signal: *signal }),
-            Verb::Restart { timeout, signal } => {
-                Change::Restart(How { timeout: *timeout, signal: *signal })
-            }
+            Verb::Restart { timeout, signal } => Change::Restart(How { timeout: *timeout, signal: *signal }),
             Verb::Kill { signal } => Change::Kill { signal: *signal },
             Verb::Remove(how) => Change::Remove(*how),
             Verb::Exec(spec) => Change::Exec(spec),

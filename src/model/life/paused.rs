@@ -35,12 +35,8 @@ impl Paused {
                 cx.act(Action::Thaw);
                 Ok(Thawing::begin(ticket, self.run.clone(), Rule::UnpauseThaw))
             }
-            Change::Stop(how) => {
-                Ok(Stopping::frozen(cx, ticket, how, Then::StayStopped, self.run.clone()))
-            }
-            Change::Restart(how) => {
-                Ok(Stopping::frozen(cx, ticket, how, Then::StartAgain, self.run.clone()))
-            }
+            Change::Stop(how) => Ok(Stopping::frozen(cx, ticket, how, Then::StayStopped, self.run.clone())),
+            Change::Restart(how) => Ok(Stopping::frozen(cx, ticket, how, Then::StartAgain, self.run.clone())),
             Change::Kill { signal } => Ok(self.kill(cx, ticket, signal)),
             Change::Remove(Removal::Forced) => {
                 Ok(Removing::with_process(cx, ticket, State::Paused, self.run.clone()))

@@ -40,12 +40,8 @@ impl Running {
                 Ok(Freezing::begin(ticket, self.run.clone()))
             }
             Change::Exec(spec) => Ok(Self::go_on(self.run.clone().exec(cx, ticket, spec))),
-            Change::Stop(how) => {
-                Ok(Stopping::begin(cx, ticket, how, Then::StayStopped, self.run.clone()))
-            }
-            Change::Restart(how) => {
-                Ok(Stopping::begin(cx, ticket, how, Then::StartAgain, self.run.clone()))
-            }
+            Change::Stop(how) => Ok(Stopping::begin(cx, ticket, how, Then::StayStopped, self.run.clone())),
+            Change::Restart(how) => Ok(Stopping::begin(cx, ticket, how, Then::StartAgain, self.run.clone())),
             Change::Kill { signal } => Ok(self.kill(cx, ticket, signal)),
             Change::Remove(Removal::Forced) => {
                 Ok(Removing::with_process(cx, ticket, State::Running, self.run.clone()))

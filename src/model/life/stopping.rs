@@ -64,25 +64,13 @@ enum Freezer {
 
 impl Stopping {
     /// The stop of a running container.
-    pub(super) fn begin(
-        cx: &mut Cx<'_>,
-        asked: Ticket,
-        how: How,
-        then: Then,
-        run: Run,
-    ) -> Life {
+    pub(super) fn begin(cx: &mut Cx<'_>, asked: Ticket, how: How, then: Then, run: Run) -> Life {
         cx.moved(State::Running, State::Stopping, Rule::StopGrace);
         Self::first(cx, run, Freezer::Thawed).stop(cx, asked, how, then)
     }
 
     /// The stop of a paused container: the signal first, then the thaw, so that it finds the signal when it wakes.
-    pub(super) fn frozen(
-        cx: &mut Cx<'_>,
-        asked: Ticket,
-        how: How,
-        then: Then,
-        run: Run,
-    ) -> Life {
+    pub(super) fn frozen(cx: &mut Cx<'_>, asked: Ticket, how: How, then: Then, run: Run) -> Life {
         cx.moved(State::Paused, State::Stopping, Rule::StopPaused);
         Self::first(cx, run, Freezer::Frozen(None)).stop(cx, asked, how, then)
     }

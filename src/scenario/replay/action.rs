@@ -264,8 +264,14 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
             }
             _ => nothing(Done::now(StepOutcome::Done, None)),
         },
-        Action::Crash(Crash::Keeper(_))
-        | Action::Async(_)
+        Action::Crash(Crash::Keeper(_)) => match stage.engine.lose_keeper(name) {
+            Staged::Yes => (CRASH_WAIT, Awaits::Death(Must::NotCome)),
+            Staged::No => {
+                let message = "no keeper can be killed on this engine (replay it with --engine sim)".into();
+                nothing(Done::now(StepOutcome::Failed, Some(message)))
+            }
+        },
+        Action::Async(_)
         | Action::Join(_)
         | Action::Reboot
         | Action::Wait(_)
@@ -274,7 +280,7 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
         | Action::Tag(_)
         | Action::Push(_)
         | Action::Pull(_)
-        | Action::RemoveImage(_) => nothing(unsupported(action)),
+        | Action::RemoveImage(_) => nothing(misplaced(action)),
     }
 }
 
@@ -314,7 +320,7 @@ fn begin_without<E: Engine>(stage: &mut Stage<E>, action: &Action) -> (Duration,
         Action::Push(images) => each_image(stage, action, images, ImageRequest::Push),
         Action::Pull(images) => each_image(stage, action, images, ImageRequest::Pull),
         Action::RemoveImage(images) => each_image(stage, action, images, ImageRequest::Remove),
-        _ => nothing(unsupported(action)),
+        _ => nothing(misplaced(action)),
     }
 }
 
@@ -384,7 +390,7 @@ fn is_death(happening: &Happening, name: &Name) -> bool {
         if event.container == *name && matches!(event.kind, EventKind::Die(_)))
 }
 
-/// For actions that [`check_supported`](super::check_supported) turns away before anything runs.
-fn unsupported(action: &Action) -> Done {
-    Done::now(StepOutcome::Failed, Some(format!("`{}` cannot be played yet", action.word())))
+/// For an action that is taken up elsewhere: with a container or without, or by the replay itself.
+fn misplaced(action: &Action) -> Done {
+    Done::now(StepOutcome::Failed, Some(format!("`{}` cannot be played here", action.word())))
 }

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use self::beside::{Beside, Reference};
 pub use self::stage::Stage;
-pub use self::support::{Power, Unstageable, Unsupported, check_on_docker, check_supported};
+pub use self::support::{Power, Unstageable, check_on_docker};
 
 use self::compare::{Comparison, Oracle};
 use self::docker::AgainstDocker;
@@ -222,12 +222,22 @@ fn words_of(action: &Action) -> String {
         Some(StopTimeout::After(grace)) => format!("within {}", humantime::format_duration(grace)),
     };
     match action {
-        Action::Stop(stop) | Action::Restart(stop) => within(stop.timeout),
+        Action::Stop(stop) | Action::Restart(stop) => {
+            let with = stop.signal.map(|signal| format!("with {signal}"));
+            [with, Some(within(stop.timeout))]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .trim()
+                .into()
+        }
         Action::Kill(kill) => match &kill.signal {
             None => String::new(),
             Some(AskedSignal::Known(signal)) => format!("with {signal}"),
             Some(AskedSignal::Unknown(text)) => format!("with {text}"),
         },
+        Action::Crash(Crash::Keeper(_)) => "by the loss of its keeper".into(),
         Action::Crash(Crash::Process { signal, .. }) => format!("by {signal} from outside"),
         Action::Remove(remove) if remove.force => "by force".into(),
         Action::Wait(time) => humantime::format_duration(*time).to_string(),

@@ -45,7 +45,7 @@ use crate::image::store::Store;
 use crate::lab::image::ImageError;
 use crate::model::{
     Action, ContainerSpec, Ending, Failure, Freezer, HostFacts, Id, Limits, Name, Observation, Oom,
-    Resources, Signal, Within,
+    Resources, Signal, Timer, Within,
 };
 use crate::network::{self as net, Etc};
 use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio};
@@ -544,6 +544,12 @@ impl World for Linux {
 
     fn strike(&mut self, id: Id, signal: Signal) {
         self.signal(id, signal);
+    }
+
+    fn lose_keeper(&mut self, id: Id) {
+        self.discard(id);
+        self.timers.forget_all_but(id, timers::Due::Timer(Timer::BackOff));
+        self.seen.retain(|(of, _)| *of != id);
     }
 
     /// Staged for the containers alone: their processes are killed and nobody is told. Names and files stay, as on a disk.

@@ -44,6 +44,14 @@ impl Timers {
         self.by_kind.retain(|(of, _), _| *of != id);
     }
 
+    pub(super) fn forget_all_but(&mut self, id: Id, due: Due) {
+        let at = self.by_kind.get(&(id, due)).copied();
+        self.forget(id);
+        if let Some(at) = at {
+            self.arm(id, due, at);
+        }
+    }
+
     pub(super) fn next(&self) -> Option<Duration> {
         self.by_time.first().map(|(at, ..)| *at)
     }

@@ -387,6 +387,16 @@ impl Simulated {
         self.see(id, Observation::Removed);
     }
 
+    fn discard(&mut self, id: Id) {
+        self.ports.release(id);
+        if let Some(container) = self.containers.get_mut(&id) {
+            container.phase = Phase::Ended;
+            container.execs.clear();
+            container.ports.clear();
+            container.address = None;
+        }
+    }
+
     fn happen(&mut self, id: Id, due: Due) {
         match due {
             Due::Timer(timer) => {
@@ -449,15 +459,7 @@ impl World for Simulated {
             }
             Action::Arm(timer, after) => self.arm(id, *timer, *after),
             Action::Cancel(timer) => self.cancel(id, *timer),
-            Action::Discard => {
-                self.ports.release(id);
-                if let Some(container) = self.containers.get_mut(&id) {
-                    container.phase = Phase::Ended;
-                    container.execs.clear();
-                    container.ports.clear();
-                    container.address = None;
-                }
-            }
+            Action::Discard => self.discard(id),
             Action::Remove => self.remove(id),
         }
     }
@@ -478,6 +480,17 @@ impl World for Simulated {
 
     fn strike(&mut self, id: Id, signal: Signal) {
         self.signal(id, signal);
+    }
+
+    fn lose_keeper(&mut self, id: Id) {
+        self.discard(id);
+        self.seen.retain(|(of, _)| *of != id);
+        let timers = self.containers.get(&id).map(|container| container.timers.keys().copied());
+        let lost: Vec<Timer> =
+            timers.into_iter().flatten().filter(|timer| *timer != Timer::BackOff).collect();
+        for timer in lost {
+            self.cancel(id, timer);
+        }
     }
 
     fn reboot(&mut self) -> Staged {
