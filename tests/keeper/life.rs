@@ -140,3 +140,46 @@ fn those_without_a_process_are_pruned() {
     stage.good(&["rm", "-f", "lives"]);
     stage.is_empty_soon(&[]);
 }
+
+#[test]
+fn a_health_check_is_lived_by_the_keeper_and_shown() {
+    if is_forbidden("health checks") {
+        return;
+    }
+    let stage = Stage::new();
+    let check = ["--health-interval", "50ms", "--health-retries", "2", "lab"];
+    let health = |name: &str, field: &str| {
+        stage.good(&["inspect", "--format", &format!("{{{{.State.Health.{field}}}}}"), name])
+    };
+    for (name, test, becomes) in [("well", "true", "healthy"), ("ill", "false", "unhealthy")] {
+        let run = [&["run", "-d", "--name", name, "--health-cmd", test], &check[..]].concat();
+        stage.good(&run);
+        eventually("its health is found out", || health(name, "Status") == becomes);
+    }
+    assert_eq!(health("well", "FailingStreak"), "0");
+    assert!(health("ill", "FailingStreak").parse::<u32>().unwrap() >= 2);
+    eventually("five are remembered", || {
+        stage.good(&["inspect", "--format", "{{len .State.Health.Log}}", "ill"]) == "5"
+    });
+    assert_eq!(stage.good(&["inspect", "--format", "{{(index .State.Health.Log 4).ExitCode}}", "ill"]), "1");
+    stage.good(&["stop", "-t", "0", "ill"]);
+    assert_eq!(health("ill", "Status"), "unhealthy");
+    stage.good(&["rm", "-f", "well", "ill"]);
+    stage.is_empty_soon(&[]);
+}
+
+#[test]
+fn an_address_is_shown_while_there_is_one() {
+    if is_forbidden("addresses") {
+        return;
+    }
+    let stage = Stage::new();
+    stage.good(&["run", "-d", "--name", "web", "lab"]);
+    let address = || stage.good(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", "web"]);
+    let by_network = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    assert!(address().parse::<std::net::Ipv4Addr>().is_ok(), "{}", address());
+    assert_eq!(stage.good(&["inspect", "--format", by_network, "web"]), address());
+    stage.good(&["stop", "-t", "0", "web"]);
+    assert_eq!(address(), "");
+    stage.good(&["rm", "web"]);
+}

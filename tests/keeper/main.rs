@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not the stage that they stand on")]
 
+mod completions;
 mod crowd;
 mod faults;
 mod full_disk;

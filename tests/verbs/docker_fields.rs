@@ -13,7 +13,8 @@ use super::stage::{Stage, seconds};
 const DOCKERS: &str = "
 Id Created Path Args
 State State.Status State.Running State.Paused State.Restarting State.OOMKilled State.Dead State.Pid State.ExitCode
-State.Error State.StartedAt State.FinishedAt State.Health State.Health.Status
+State.Error State.StartedAt State.FinishedAt State.Health State.Health.Status State.Health.FailingStreak
+State.Health.Log
 Image LogPath Name RestartCount Driver Platform
 HostConfig HostConfig.Binds HostConfig.LogConfig HostConfig.LogConfig.Type HostConfig.LogConfig.Config
 HostConfig.NetworkMode HostConfig.PortBindings HostConfig.RestartPolicy HostConfig.RestartPolicy.Name
@@ -27,7 +28,7 @@ Config Config.Hostname Config.User Config.ExposedPorts Config.Tty Config.OpenStd
 Config.Healthcheck Config.Healthcheck.Test Config.Healthcheck.Interval Config.Healthcheck.Timeout
 Config.Healthcheck.StartPeriod Config.Healthcheck.Retries Config.Image Config.WorkingDir Config.Entrypoint
 Config.Labels Config.StopSignal Config.StopTimeout
-NetworkSettings NetworkSettings.Ports NetworkSettings.SandboxKey NetworkSettings.Networks
+NetworkSettings NetworkSettings.Ports NetworkSettings.SandboxKey NetworkSettings.IPAddress NetworkSettings.Networks
 ";
 
 /// Their entries are called as people want.

@@ -1,6 +1,7 @@
 //! `terrarium completions`: the shell completes verbs, flags and containers.
 
 use std::io;
+use std::path::PathBuf;
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -51,6 +52,20 @@ impl Completions {
     }
 }
 
+/// The `--root` of the command line that is being completed, which comes as our own words.
+fn typed_root() -> Option<PathBuf> {
+    let mut words = std::env::args_os().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--root" {
+            return words.next().map(PathBuf::from);
+        }
+        if let Some(root) = word.to_str().and_then(|word| word.strip_prefix("--root=")) {
+            return Some(root.into());
+        }
+    }
+    None
+}
+
 fn cannot_write(error: &io::Error) -> Trouble {
     Trouble::world(format_args!("cannot write the completions: {error}"))
 }
@@ -58,12 +73,14 @@ fn cannot_write(error: &io::Error) -> Trouble {
 /// The command line, with the containers that there are wherever one can be named.
 pub(in crate::cli) fn completing(words: Command) -> Command {
     let names = || -> Vec<CompletionCandidate> {
-        let names = Estate::open(None).map(|estate| estate.names()).unwrap_or_default();
+        let names = Estate::open(typed_root().as_deref()).map(|estate| estate.names()).unwrap_or_default();
         names.into_iter().map(CompletionCandidate::new).collect()
     };
     words.mut_subcommands(|verb| {
+        let is_exec = verb.get_name() == "exec";
         verb.mut_args(|arg| {
-            let is_container = matches!(arg.get_id().as_str(), "container" | "containers");
+            let id = arg.get_id().as_str();
+            let is_container = matches!(id, "container" | "containers") || (is_exec && id == "words");
             if is_container { arg.add(ArgValueCandidates::new(names)) } else { arg }
         })
     })

@@ -9,8 +9,8 @@ use super::super::container::estate;
 use super::super::{BAD, Globals, complain, written};
 use super::trouble::{Trouble, status_of};
 use crate::engine::journal::{Clock as _, HostClock};
-use crate::keeper::control::Answer;
-use crate::keeper::{Asked, CallError, ContainerId, Estate, Layers, Resident, ask};
+use crate::keeper::control::{Answer, Reply, Request};
+use crate::keeper::{Asked, Call, CallError, ContainerId, Estate, Layers, Resident, ask};
 use crate::model::{Look, Verb};
 use crate::report::docker::container::{self, Portrait, Surroundings};
 use crate::report::docker::template::Template;
@@ -97,6 +97,7 @@ impl Inspect {
         let Layers { lower, upper, work, merged } = layers;
         let around = Surroundings {
             pid: pid_of(estate, &id)?,
+            address: address_of(estate, &id)?,
             lower,
             upper,
             work,
@@ -116,6 +117,19 @@ pub(super) fn pid_of(estate: &Estate, id: &ContainerId) -> Result<Option<i32>, C
     match ask(estate, id, &Verb::Look(Look::Inspect)).and_then(Asked::answer)? {
         Answer::Done(pid) => Ok(pid),
         _ => Ok(None),
+    }
+}
+
+/// Its address, while it has one; its keeper knows that, too.
+fn address_of(estate: &Estate, id: &ContainerId) -> Result<Option<String>, CallError> {
+    if !estate.socket(id).exists() {
+        return Ok(None);
+    }
+    let mut call = Call::to(estate, id)?;
+    match call.send(&Request::Measure, &[]).and_then(|()| call.hear()) {
+        Ok((Reply::Measured(costs), _)) => Ok(costs.address),
+        Ok(_) | Err(CallError::Control(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
+use super::probes::Probes;
 use super::record::{Input, Opening};
 use crate::model::{
-    Action, Command, ContainerSpec, Effect, Effects, Event, EventKind, Host, Id, Name, Observation, Outcome,
-    State, Status, Ticket, Timer, Transition, Verb,
+    Action, Answer, Command, ContainerSpec, Effect, Effects, Event, EventKind, Host, Id, Name, Observation,
+    Outcome, State, Status, Ticket, Timer, Transition, Verb, Within,
 };
 
 /// A container as its journal tells of it.
@@ -37,6 +38,9 @@ pub struct Account {
     pub forgotten: u64,
     /// How often it was asked for something.
     pub asked: u64,
+    /// What its health check has found in its last run.
+    #[serde(default)]
+    pub probes: Probes,
     /// Timers that run: when they were armed, and for how long.
     pub timers: BTreeMap<Timer, (Moment, Duration)>,
 }
@@ -105,6 +109,7 @@ impl Account {
             tale: Vec::new(),
             forgotten: 0,
             asked: 0,
+            probes: Probes::default(),
             timers: BTreeMap::new(),
         }
     }
@@ -147,8 +152,15 @@ impl Account {
                 if let Observation::Ended(ending) = &seen {
                     self.tell(at, Told::Ended(ending.code));
                 }
-                if let Observation::Fired(timer) = &seen {
-                    self.timers.remove(timer);
+                match &seen {
+                    Observation::Fired(timer) => {
+                        self.timers.remove(timer);
+                        if *timer == Timer::HealthTimeout {
+                            self.probes.end(at, Answer::Bad);
+                        }
+                    }
+                    Observation::Within(Within::Probed(answer)) => self.probes.end(at, *answer),
+                    _ => {}
                 }
                 self.host.observe(ITSELF, seen)
             }
@@ -196,10 +208,14 @@ impl Account {
                 Effect::Act(_, Action::Cancel(timer)) => {
                     self.timers.remove(&timer);
                 }
+                Effect::Act(_, Action::Probe) => {
+                    self.probes.begin(at, self.timers.contains_key(&Timer::StartPeriod));
+                }
                 Effect::Act(..) => {}
                 Effect::Moved(moved) => {
                     if moved.to == State::Running && moved.from != State::Paused {
                         self.started = Some(at);
+                        self.probes = Probes::default();
                     }
                     self.tell(at, Told::Moved(moved));
                 }

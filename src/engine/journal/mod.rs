@@ -8,9 +8,11 @@
 mod account;
 mod clock;
 mod file;
+mod probes;
 mod record;
 
 pub use account::{Account, Said, Tale, Told};
 pub use clock::{BootId, Clock, HostClock, Moment};
 pub use file::{Journal, JournalError, Opened, is_kept, read};
+pub use probes::{Probe, Probes};
 pub use record::{Input, Opening};

@@ -9,13 +9,16 @@ use serde_json::{Map, Value, json};
 
 use super::super::moment::{self, NEVER};
 use super::Portrait;
-use crate::model::{Access, HeldPort, NetworkMode, PortBinding, RestartPolicy, State, StopTimeout};
+use crate::engine::journal::Probe;
+use crate::model::{Access, Answer, HeldPort, NetworkMode, PortBinding, RestartPolicy, State, StopTimeout};
 
 /// What its journal does not tell of a container.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     /// Its PID 1, as this host numbers it.
     pub pid: Option<i32>,
+    /// Its address, while it has one.
+    pub address: Option<String>,
     /// Its read-only layers, the topmost first.
     pub lower: Vec<PathBuf>,
     /// Its writable layer.
@@ -83,9 +86,22 @@ fn state(of: &Portrait<'_>, around: &Surroundings) -> Value {
         "FinishedAt": time(&of.account.finished),
     });
     if let (Some(health), Some(fields)) = (of.status.health, told.as_object_mut()) {
-        fields.insert("Health".into(), json!({ "Status": health.word() }));
+        let probes = &of.account.probes;
+        let log: Vec<Value> = probes.latest.iter().map(probe).collect();
+        let told = json!({ "Status": health.word(), "FailingStreak": probes.failing, "Log": log });
+        fields.insert("Health".into(), told);
     }
     told
+}
+
+/// What a probe has written is not kept.
+fn probe(probe: &Probe) -> Value {
+    let code = match probe.answer {
+        Answer::Good => 0,
+        Answer::Bad => 1,
+    };
+    let (start, end) = (moment::exact(probe.began.wall), moment::exact(probe.ended.wall));
+    json!({ "Start": start, "End": end, "ExitCode": code })
 }
 
 fn host_config(of: &Portrait<'_>) -> Value {
@@ -217,10 +233,12 @@ fn network_settings(of: &Portrait<'_>, around: &Surroundings) -> Value {
         ports.entry(port_key(*container, *protocol)).or_default().push(bound);
     }
     let key = around.pid.map_or_else(String::new, |pid| format!("/proc/{pid}/ns/net"));
+    let address = around.address.as_deref().unwrap_or("");
     json!({
         "Ports": ports,
         "SandboxKey": key,
-        "Networks": { of.network(): {} },
+        "IPAddress": address,
+        "Networks": { of.network(): { "IPAddress": address } },
     })
 }
 
