@@ -168,6 +168,16 @@ pub fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
+/// Whether words can be read, and what they ask for can be written down; nothing is done. Says what is wrong with them.
+pub fn understand(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<(), String> {
+    let words = Words::try_parse_from(words).map_err(|error| error.to_string())?;
+    match words.verb {
+        #[cfg(all(target_os = "linux", feature = "linux"))]
+        Verb::Container(verb) => verb.understand(),
+        _ => Ok(()),
+    }
+}
+
 /// One sentence on standard error.
 fn complain(error: &dyn std::fmt::Display) {
     eprintln!("terrarium: {error}");

@@ -3,6 +3,7 @@
 use nix::unistd::geteuid;
 
 use super::{Finding, Verdict, read};
+use crate::runtime::lent_ids;
 
 /// Which ids a container's users are on the host.
 pub(super) fn mapping() -> Finding {
@@ -10,13 +11,24 @@ pub(super) fn mapping() -> Finding {
     if geteuid().is_root() {
         return Finding::works(TOPIC, "root's containers have all of them");
     }
-    Finding::lacks(
-        TOPIC,
-        Verdict::Limited,
-        "one id, your own, which is 0 inside",
-        "users inside beside 0: all files belong to it, and becoming another fails",
-        "run as root",
-    )
+    match lent_ids() {
+        Ok(lent) => {
+            let found = format!("{} of them: your own is 0 inside, then come {}", lent.count(), lent.shown());
+            Finding::works(TOPIC, found)
+        }
+        Err(why) => {
+            // The reason, and in brackets what to do.
+            let said = why.to_string();
+            let (why, remedy) = said.rsplit_once(" (").unwrap_or((&said, ""));
+            Finding::lacks(
+                TOPIC,
+                Verdict::Limited,
+                format!("one, your own, which is 0 inside: {why}"),
+                "users inside beside 0: all files belong to it, and becoming another fails",
+                remedy.trim_end_matches(')'),
+            )
+        }
+    }
 }
 
 /// From which port on an ordinary user may listen.

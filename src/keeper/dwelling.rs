@@ -11,8 +11,8 @@ use std::rc::Rc;
 use super::streams::Streams;
 use super::{ContainerId, Estate, fault};
 use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
-use crate::runtime::{Cgroups, Durability, Stdio, clear_work};
-use crate::world::linux::premises::{Claimed, Place, Premises, bytes_in};
+use crate::runtime::{Cgroups, Durability, Stdio, clear_work, remove_all};
+use crate::world::linux::premises::{Claimed, Place, Premises, borrows_init, bytes_in};
 
 /// The place of one container.
 pub(super) struct Dwelling {
@@ -47,7 +47,9 @@ impl Premises for Dwelling {
         // What is removed as soon as it has ended need not survive a crash of the host.
         let durability = if spec.auto_remove { Durability::Volatile } else { Durability::Durable };
         let (volumes, cgroup) = (self.estate.volumes(), Estate::cgroup(&self.id));
-        Ok(Place { lower, upper, work, merged, volumes, cgroup, durability })
+        let init =
+            borrows_init(spec).then(|| self.estate.lab()).transpose().map_err(|error| failed(&error))?;
+        Ok(Place { lower, upper, work, merged, init, volumes, cgroup, durability })
     }
 
     /// All but the journal, which has still to say that this was done.
@@ -64,7 +66,7 @@ impl Premises for Dwelling {
                 continue;
             }
             let removed = match entry.file_type() {
-                Ok(kind) if kind.is_dir() => fs::remove_dir_all(&path),
+                Ok(kind) if kind.is_dir() => remove_all(&path),
                 _ => fs::remove_file(&path),
             };
             removed.map_err(|source| cannot("remove", &path, &source))?;

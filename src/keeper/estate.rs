@@ -27,6 +27,7 @@ use super::id::{ContainerId, is_hex};
 use crate::image::store::Store;
 use crate::lab;
 use crate::model::Name;
+use crate::runtime::remove_all;
 
 /// This user's containers.
 #[derive(Clone, Debug)]
@@ -175,10 +176,7 @@ impl Estate {
     /// Removes all of a container that is no more, and keeps nothing of it.
     pub(super) fn remove(&self, id: &ContainerId) -> Result<(), EstateError> {
         let directory = self.directory(id);
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("remove", &directory)(error)),
-            _ => Ok(()),
-        }
+        remove_all(&directory).map_err(files("remove", &directory))
     }
 
     /// Where the containers' directories are, and the journals of those that are gone: for whoever waits for changes.

@@ -102,6 +102,36 @@ pub fn assemble_from(program: &Path, dir: &Path) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// The words that begin the init of an image which lies in `dir`, in a container that sees it as `place` and has nothing else of it.
+/// A program that is linked dynamically is started by its own loader, which is told where its libraries are.
+pub fn init_of(dir: &Path, place: &Path) -> Result<Vec<String>, ImageError> {
+    let image = Image { dir };
+    let inside = |path: &Path| place.join(path.strip_prefix("/").unwrap_or(path)).display().to_string();
+    let mut words = Vec::new();
+    if let Some(loader) = interpreter(&image.path(LAB))? {
+        let mut directories = Vec::new();
+        libraries_in(dir, &mut directories)?;
+        let found = directories.iter().filter_map(|directory| directory.strip_prefix(dir).ok()).map(inside);
+        words.extend([inside(&loader), "--library-path".into(), found.collect::<Vec<_>>().join(":")]);
+    }
+    words.extend([inside(Path::new(LAB)), "init".into()]);
+    Ok(words)
+}
+
+/// The directories beneath `directory` in which there are libraries.
+fn libraries_in(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), ImageError> {
+    for entry in fs::read_dir(directory).map_err(at("read", directory))? {
+        let entry = entry.map_err(at("read", directory))?;
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_directory {
+            libraries_in(&entry.path(), found)?;
+        } else if entry.file_name().to_string_lossy().contains(".so") && !found.contains(&directory.into()) {
+            found.push(directory.into());
+        }
+    }
+    Ok(())
+}
+
 /// The image being assembled; paths are as the container will see them.
 struct Image<'a> {
     dir: &'a Path,

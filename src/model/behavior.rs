@@ -1,6 +1,6 @@
 //! What the process inside a container does, written once: the simulator computes it, the lab program acts it out.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ pub struct Behavior {
     pub listen: Vec<u16>,
     /// What it writes to standard output at once.
     pub output: Option<String>,
+    /// What it tries that root may do on a host. Of each it writes what came of it.
+    pub tries: Vec<Feat>,
     /// Processes that it forks at once.
     pub children: Option<Children>,
     /// When it ends by itself.
@@ -88,6 +90,86 @@ pub struct HealthPhase {
     pub lasts: Duration,
     /// Whether the check succeeds in it.
     pub ok: bool,
+}
+
+/// Something that takes root on a host. Whoever is root in a container of the usual kind may do a few of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feat {
+    /// Another root directory.
+    Chroot,
+    /// A socket that sees packets as they come.
+    RawSocket,
+    /// A file system, mounted.
+    Mount,
+    /// Another host name.
+    HostName,
+    /// Another time.
+    Clock,
+    /// The end of the machine.
+    Reboot,
+    /// Code for the kernel.
+    KernelModule,
+    /// What the kernel has logged.
+    KernelLog,
+    /// A setting beneath /proc/sys.
+    KernelSetting,
+    /// A user namespace, in which one has all rights.
+    UserNamespace,
+}
+
+impl Feat {
+    /// All of them; first those that may be done.
+    pub const ALL: [Self; 10] = [
+        Self::Chroot,
+        Self::RawSocket,
+        Self::Mount,
+        Self::HostName,
+        Self::Clock,
+        Self::Reboot,
+        Self::KernelModule,
+        Self::KernelLog,
+        Self::KernelSetting,
+        Self::UserNamespace,
+    ];
+
+    /// Its word in scenarios.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Chroot => "chroot",
+            Self::RawSocket => "raw-socket",
+            Self::Mount => "mount",
+            Self::HostName => "host-name",
+            Self::Clock => "clock",
+            Self::Reboot => "reboot",
+            Self::KernelModule => "kernel-module",
+            Self::KernelLog => "kernel-log",
+            Self::KernelSetting => "kernel-setting",
+            Self::UserNamespace => "user-namespace",
+        }
+    }
+
+    /// What root of a container of the usual kind finds.
+    pub const fn usual(self) -> Found {
+        match self {
+            Self::Chroot | Self::RawSocket => Found::Done,
+            _ => Found::Refused,
+        }
+    }
+
+    /// The line that says so.
+    pub fn told(self, found: Found) -> String {
+        format!("{}: {}\n", self.word(), if found == Found::Done { "done" } else { "refused" })
+    }
+}
+
+/// What comes of trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It can be done.
+    Done,
+    /// The kernel refuses it.
+    Refused,
 }
 
 impl Behavior {

@@ -26,7 +26,7 @@ mod spec;
 mod state;
 mod timer;
 
-pub use behavior::{Behavior, Children, Exit, HealthPhase, Memory, Reaction};
+pub use behavior::{Behavior, Children, Exit, Feat, Found, HealthPhase, Memory, Reaction};
 pub use command::{Command, Failure, Look, Outcome, Reason, Refusal, Removal, Verb};
 pub use effect::{Action, Effect, Effects, Event, EventKind, Transition};
 pub use facts::{Freezer, HostFacts};

@@ -201,10 +201,29 @@ impl fmt::Display for HeldPort {
 pub struct Limits {
     /// Memory in bytes.
     pub memory: Option<u64>,
+    /// Of memory and swap together.
+    #[serde(default)]
+    pub memory_swap: Option<MemorySwap>,
     /// CPU in thousandths of a CPU.
     pub cpus: Option<u32>,
+    /// Its share of a CPU that others want, too.
+    #[serde(default)]
+    pub cpu_shares: Option<u32>,
     /// Number of processes.
     pub pids: Option<u32>,
+}
+
+impl Limits {
+    /// What a container is made with.
+    pub fn of(spec: &ContainerSpec) -> Self {
+        Self {
+            memory: spec.memory,
+            memory_swap: spec.memory_swap,
+            cpus: spec.cpus,
+            cpu_shares: spec.cpu_shares,
+            pids: spec.pids,
+        }
+    }
 }
 
 /// How much a container may have of memory and swap together.

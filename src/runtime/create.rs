@@ -1,8 +1,5 @@
 //! Making a container: a plan, a cgroup, a clone, and what only the parent can do for the child.
 
-use std::io;
-use std::path::PathBuf;
-
 use nix::errno::Errno;
 use thiserror::Error;
 
@@ -10,9 +7,10 @@ use super::bundle::{Bundle, BundleError, CreateOptions};
 use super::cgroup::{CgroupError, Cgroups, LimitError};
 use super::container::{Container, SetUp};
 use super::descriptors::{DescriptorError, belongings, channel};
+use super::ids::{self, MapError};
 use super::isolation::has_user_namespace;
 use super::plan::{Plan, Surroundings};
-use super::{ids, init, resources, sys};
+use super::{init, resources, sys};
 
 /// Why there is no container. Whatever had been made for it is gone again.
 #[derive(Debug, Error)]
@@ -33,13 +31,8 @@ pub enum CreateError {
     #[error("cannot clone into new namespaces: {} ({})", .0.desc().to_lowercase(), clone_advice(*.0))]
     Clone(Errno),
     /// The ids of its user namespace could not be mapped.
-    #[error("cannot write {path}: {source} (a user may map one id, the own one; anything else takes root)")]
-    MapIds {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    MapIds(#[from] MapError),
 }
 
 /// Makes a container. It sets itself up while this returns: what becomes of that is told by [`Container::progress`].
@@ -80,12 +73,22 @@ pub fn create(bundle: &Bundle, cgroups: &Cgroups, options: CreateOptions) -> Res
     if surroundings.keeper_has_work {
         container.attach()?;
         if needs_mapping {
-            ids::map(container.pid(), linux)
-                .map_err(|(path, source)| CreateError::MapIds { path, source })?;
+            ids::map(container.pid(), linux)?;
         }
         container.say_go_on();
     }
     Ok(container)
+}
+
+impl Bundle {
+    /// Finds out whether a container can be made of it, as far as that can be said without making one.
+    pub fn check(&self) -> Result<(), CreateError> {
+        let linux = self.spec.linux().as_ref().ok_or(BundleError::Missing("linux section"))?;
+        resources::limits(linux)?;
+        let around = Surroundings { keeper_has_work: true, unified_hierarchy: true, address: None };
+        Plan::of(self, around)?;
+        Ok(())
+    }
 }
 
 pub(super) fn clone_advice(errno: Errno) -> &'static str {

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use nix::unistd::{getegid, geteuid};
 use oci_spec::runtime::{
-    Capability, Linux, LinuxCapabilities, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType, Mount,
-    Process, Spec, User,
+    Capability, Linux, LinuxCapabilities, LinuxNamespace, LinuxNamespaceType, Mount, Process, Spec, User,
 };
 
+use super::lent::{self, lent_ids};
 use super::seccomp::default_seccomp;
 
 /// Whose privileges a container is made with.
@@ -81,14 +82,11 @@ pub fn default_spec(isolation: Isolation) -> Spec {
             linux.set_sysctl(Some(HashMap::from([port_start, ping])));
         }
         Isolation::Rootless => {
-            let single = |id| {
-                let mapping =
-                    LinuxIdMappingBuilder::default().container_id(0u32).host_id(id).size(1u32).build();
-                Some(vec![mapping.expect("every field has a value")])
+            let (users, groups) = match lent_ids() {
+                Ok(lent) => (lent.users(), lent.groups()),
+                Err(_) => (lent::own(geteuid().as_raw()), lent::own(getegid().as_raw())),
             };
-            linux
-                .set_uid_mappings(single(nix::unistd::geteuid().as_raw()))
-                .set_gid_mappings(single(nix::unistd::getegid().as_raw()));
+            linux.set_uid_mappings(Some(users)).set_gid_mappings(Some(groups));
         }
     }
 

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use nix::sys::resource::Resource;
 use nix::sys::stat::Mode;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use oci_spec::runtime::{Capability, Linux, LinuxCapabilities, LinuxIdMapping, PosixRlimitType, Process};
+use thiserror::Error;
 
 use super::bundle::BundleError;
 use super::default_spec::Isolation;
 use super::isolation::has_user_namespace;
+use super::lent::{self, NotLent};
 use super::operation::Action;
 use super::plan::Draft;
 use super::steps::Step;
@@ -70,15 +72,45 @@ pub fn capabilities(isolation: Isolation) -> Vec<Capability> {
     all
 }
 
+/// Ids that could not be mapped.
+#[derive(Debug, Error)]
+pub enum MapError {
+    /// By this process.
+    #[error("cannot write {path}: {source} (a user may map one id, the own one; anything else takes root)")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// By the programs that map what root has lent.
+    #[error(transparent)]
+    Lent(#[from] NotLent),
+}
+
 /// Maps the ids of a new user namespace: nobody inside is anybody before that.
-pub(super) fn map(pid: Pid, linux: &Linux) -> Result<(), (PathBuf, io::Error)> {
+pub(super) fn map(pid: Pid, linux: &Linux) -> Result<(), MapError> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
-    if !nix::unistd::geteuid().is_root() {
+    let users = linux.uid_mappings().as_deref().unwrap_or_default();
+    let groups = linux.gid_mappings().as_deref().unwrap_or_default();
+    if !geteuid().is_root() && are_lent(linux) {
+        lent::map_users(pid, users)?;
+        return Ok(lent::map_groups(pid, groups)?);
+    }
+    if !geteuid().is_root() {
         // Or a user could leave a group that a file denies access to, and get it.
         write(directory.join("setgroups"), "deny")?;
     }
-    write(directory.join("uid_map"), &lines(linux.uid_mappings().as_deref().unwrap_or_default()))?;
-    write(directory.join("gid_map"), &lines(linux.gid_mappings().as_deref().unwrap_or_default()))
+    write(directory.join("uid_map"), &lines(users))?;
+    write(directory.join("gid_map"), &lines(groups))
+}
+
+/// Whether the container has more ids than its user.
+fn are_lent(linux: &Linux) -> bool {
+    let more = |mappings: &Option<Vec<LinuxIdMapping>>| {
+        lent::is_more_than_own(mappings.as_deref().unwrap_or_default())
+    };
+    more(linux.uid_mappings()) && more(linux.gid_mappings())
 }
 
 fn lines(mappings: &[LinuxIdMapping]) -> String {
@@ -86,8 +118,8 @@ fn lines(mappings: &[LinuxIdMapping]) -> String {
     mappings.iter().map(line).collect()
 }
 
-fn write(path: PathBuf, text: &str) -> Result<(), (PathBuf, io::Error)> {
-    fs::write(&path, text).map_err(|error| (path, error))
+fn write(path: PathBuf, text: &str) -> Result<(), MapError> {
+    fs::write(&path, text).map_err(|source| MapError::Write { path, source })
 }
 
 fn become_user(draft: &mut Draft, process: &Process, linux: &Linux) {
@@ -96,8 +128,8 @@ fn become_user(draft: &mut Draft, process: &Process, linux: &Linux) {
         draft.add(Step::User, "its capabilities", Action::KeepCapabilities);
     }
     let groups = user.additional_gids().clone().unwrap_or_default();
-    // In a user's container groups cannot be set, not even to none.
-    if !has_user_namespace(linux) || !groups.is_empty() {
+    // Where a user has one id, groups cannot be set, not even to none.
+    if !has_user_namespace(linux) || are_lent(linux) || !groups.is_empty() {
         draft.add(Step::User, format!("groups {groups:?}"), Action::SetGroups(groups));
     }
     draft.add(Step::User, format!("group {}", user.gid()), Action::SetGroup(user.gid()));

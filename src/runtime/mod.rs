@@ -19,7 +19,8 @@
 //! what will be done, `plan` prepares it (`isolation`, `root`, `mounts`, `ids`, each an `operation` or several), `resources`
 //! reads its limits, `create` clones, `init` walks through the plan in the child, `message` is what it tells its keeper, and
 //! `container` is what the keeper holds, with `cgroup`, `freeze` and `processes`. `enter` and `exec` are the same for one more
-//! process: what it does, and what the keeper holds of it; `sockets` reaches into its network. All `unsafe` is in `sys`.
+//! process: what it does, and what the keeper holds of it; `sockets` reaches into its network. `lent` knows which ids a user
+//! may map, and `removal` removes what those have made. All `unsafe` is in `sys`.
 
 mod bundle;
 mod cgroup;
@@ -35,12 +36,14 @@ mod ids;
 mod init;
 mod inside;
 mod isolation;
+mod lent;
 mod message;
 mod mounts;
 mod operation;
 mod plan;
 mod probe;
 mod processes;
+mod removal;
 mod resources;
 mod root;
 mod seccomp;
@@ -49,17 +52,19 @@ mod steps;
 mod sys;
 
 pub use bundle::{Bundle, BundleError, CreateOptions, Durability, Root, Stdio};
-pub use cgroup::{CgroupError, Cgroups, Controller, Freezer, Lack, LimitError, Limits, NoSuchFreezer};
+pub use cgroup::{CgroupError, Cgroups, Controller, Freezer, Lack, LimitError, Limits, NoSuchFreezer, Swap};
 pub use container::{Container, ControlError, DeleteError};
 pub use create::{CreateError, create};
 pub use default_spec::{Isolation, default_spec};
 pub use descriptors::DescriptorError;
 pub use ending::ExitStatus;
 pub use exec::{EnterError, Exec, ExecControlError, ExecCreateError, ExecOptions, ExecProgress};
-pub use ids::capabilities;
+pub use ids::{MapError, capabilities};
+pub use lent::{LentIds, NotLent, lent_ids};
 pub use message::{ExecError, Progress};
 pub use probe::{Found, ProbeError, probe};
 pub use processes::companions;
+pub use removal::remove_all;
 pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
 pub use sockets::{Made, SocketKind, SocketMaker, SocketMakerError};

@@ -257,10 +257,12 @@ impl fmt::Display for Advice {
                  in sysctl -a, or run as root"
             }
             (Step::User, Errno::EINVAL) => {
-                "this id is not mapped into the container's user namespace: use user 0, or run as root"
+                "this id is not mapped into the container's user namespace: use user 0, have ids lent (terrarium doctor says how), or \
+                 run as root"
             }
             (Step::User, Errno::EPERM) => {
-                "a container of a user cannot have supplementary groups: run as root"
+                "a container of a user who has one id cannot have supplementary groups: have ids lent (terrarium doctor says how), \
+                 or run as root"
             }
             (Step::CallFilter, Errno::EINVAL | Errno::ENOSYS) => {
                 "this kernel has no seccomp filters: give the container none (--security-opt seccomp=unconfined), or use \

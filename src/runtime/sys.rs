@@ -144,6 +144,20 @@ pub(super) fn clone_child(
     Ok((Pid::from_raw(i32::try_from(pid).expect("a pid is an i32")), pidfd))
 }
 
+/// Makes a child that is a copy of this thread, and leaves with the status that `child` returns. Unlike that of
+/// [`clone_child`], it may allocate: the C library frees its allocator's locks in the copy.
+pub(super) fn fork_child(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
+    // SAFETY: `child` takes no lock but the allocator's, and does not return into the copy of its caller.
+    match unsafe { libc::fork() } {
+        0 => {
+            let status = child();
+            // SAFETY: ends this process at once; nothing of the parent's is flushed or unlocked by the copy.
+            unsafe { libc::_exit(status) }
+        }
+        pid => Errno::result(pid).map(Pid::from_raw),
+    }
+}
+
 /// A descriptor for a process that is no child of ours.
 pub(super) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     // SAFETY: takes two integers.

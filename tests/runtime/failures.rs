@@ -105,12 +105,12 @@ fn a_user_that_is_not_mapped_is_explained() {
     }
     let mut actor = play(|_, bundle| {
         let mut user = User::default();
-        user.set_uid(1000);
+        user.set_uid(3_000_000_000);
         bundle.spec.process_mut().as_mut().unwrap().set_user(user);
     });
     let Progress::Failed(error) = actor.progress() else { panic!("it was set up") };
     assert_eq!(error.step, Step::User);
-    assert!(error.to_string().contains("use user 0, or run as root"), "{error}");
+    assert!(error.to_string().contains("use user 0, have ids lent"), "{error}");
     actor.end();
 }
 

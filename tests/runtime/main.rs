@@ -8,6 +8,7 @@ mod failures;
 mod freezing;
 mod isolation;
 mod keeper;
+mod lent;
 mod life;
 mod limits;
 mod stage;

@@ -15,7 +15,7 @@ use nix::unistd::{geteuid, pipe};
 use tempfile::TempDir;
 use terrarium::runtime::{
     Bundle, Cgroups, Container, CreateOptions, Durability, ExitStatus, Isolation, Progress, Root, Stdio,
-    clear_work, create, default_spec,
+    clear_work, create, default_spec, lent_ids, remove_all,
 };
 
 /// What a busy machine may need for anything that should take milliseconds.
@@ -40,6 +40,13 @@ pub(crate) struct Actor {
 
 pub(crate) fn isolation() -> Isolation {
     if geteuid().is_root() { Isolation::Root } else { Isolation::Rootless }
+}
+
+/// Whether containers of whoever tests have one id, and no others can be tried; then it is said, and why.
+pub(crate) fn has_one_id(what: &str) -> bool {
+    let Some(Err(why)) = (!geteuid().is_root()).then(lent_ids) else { return false };
+    println!("skipped: {what}, only one id is mapped without root: {why}");
+    true
 }
 
 /// Runs a shell script as a container's only process, and tells what it wrote and how it ended.
@@ -120,6 +127,7 @@ impl Stage {
 impl Drop for Ground {
     fn drop(&mut self) {
         let _ = clear_work(&self.0.path().join("work"));
+        let _ = while_making_children(|| remove_all(self.0.path()));
     }
 }
 

@@ -265,3 +265,21 @@ fn a_recorded_life_of_a_real_container_replays() {
     fs::write(&file, house.printed(&["record", "web"])).unwrap();
     house.printed(&["replay", "--engine", "sim", file.to_str().unwrap()]);
 }
+
+#[test]
+fn the_init_of_another_image_is_a_copy_that_nobody_inside_can_write_to() {
+    let Some(house) = House::open() else { return };
+    let busybox = "/bin/busybox";
+    if !fs::read(busybox).is_ok_and(|bytes| !bytes.windows(12).any(|part| part == b"/ld-linux-x8")) {
+        println!("skipped: an init for an image without one, there is no static {busybox} here");
+        return;
+    }
+    let context = house.stage.file("context");
+    fs::create_dir_all(context.join("bin")).unwrap();
+    fs::copy(busybox, context.join("bin/sh")).unwrap();
+    fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY bin /bin\n").unwrap();
+    house.stage.terrarium(&["build", "-q", "-t", "bare", context.to_str().unwrap()]);
+    let script = "echo pid $$; (echo x >>/proc/1/exe) 2>/dev/null || echo refused; exit 5";
+    let told = house.stage.terrarium(&["run", "--rm", "--init", "bare", "sh", "-c", script]);
+    assert_eq!((told.status, told.out.as_str()), (Some(5), "pid 2\nrefused\n"), "{}", told.err);
+}

@@ -30,6 +30,10 @@ pub(in super::super) struct Create {
 }
 
 impl Create {
+    pub(super) fn wishes(&self) -> &Wishes {
+        &self.wishes
+    }
+
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
         match self.wishes.spec().map_err(CreateError::from).and_then(|spec| self.create(globals, &spec)) {
             Ok(id) => written("the id", &format!("{id}\n")),

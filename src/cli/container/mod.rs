@@ -71,6 +71,18 @@ impl ContainerVerb {
     }
 }
 
+impl ContainerVerb {
+    /// Whether what it says of a container makes sense together; if not, why.
+    pub(super) fn understand(&self) -> Result<(), String> {
+        let wishes = match self {
+            Self::Create(create) => create.wishes(),
+            Self::Run(run) => run.wishes(),
+            _ => return Ok(()),
+        };
+        wishes.spec().map(drop).map_err(|error| error.to_string())
+    }
+}
+
 /// This user's containers, with nobody left alone whose keeper was killed.
 pub(super) fn estate(globals: &Globals) -> Result<Estate, CallError> {
     let estate = Estate::open(globals.root.as_deref())?;

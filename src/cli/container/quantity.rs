@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{RestartPolicy, StopTimeout};
+use crate::model::{MemorySwap, RestartPolicy, StopTimeout};
 
 /// Seconds; a negative number means never.
 pub(super) fn grace(text: &str) -> Result<StopTimeout, String> {
@@ -36,6 +36,17 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         .pow(u32::try_from(digits.split_once('.').map_or(0, |(_, part)| part.len().min(3))).unwrap_or(0));
     let size = whole.checked_mul(1 << unit).and_then(|size| size.checked_add((part << unit) / scale));
     size.filter(|size| *size > 0).ok_or_else(wrong)
+}
+
+/// Memory and swap together; -1 for no limit.
+pub(super) fn swap(text: &str) -> Result<MemorySwap, String> {
+    if text == "-1" { Ok(MemorySwap::Unlimited) } else { bytes(text).map(MemorySwap::Both) }
+}
+
+/// A share of a CPU, in the numbers of v1.
+pub(super) fn shares(text: &str) -> Result<u32, String> {
+    let shares = text.parse().ok().filter(|shares| (2..=262_144).contains(shares));
+    shares.ok_or_else(|| "a number from 2 to 262144 is wanted, where 1024 is usual".into())
 }
 
 /// `0.5`: CPUs, held in thousandths.

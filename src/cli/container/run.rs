@@ -76,6 +76,10 @@ enum RunError {
 pub(super) const ENGINE: u8 = 125;
 
 impl Run {
+    pub(super) fn wishes(&self) -> &Wishes {
+        &self.wishes
+    }
+
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
         match self.run(globals) {
             Ok(status) => status,

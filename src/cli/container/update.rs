@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::super::Globals;
 use super::each::ask_each;
-use super::quantity::{bytes, count, policy, thousandths};
-use crate::model::{Limits, RestartPolicy, Verb};
+use super::quantity::{bytes, count, policy, shares, swap, thousandths};
+use crate::model::{Limits, MemorySwap, RestartPolicy, Verb};
 
 /// Change containers' restart policy and limits
 #[derive(Args)]
@@ -17,6 +17,14 @@ pub(in super::super) struct Update {
     /// The most memory that its processes may use, like 64m or 1g
     #[arg(short, long, value_name = "BYTES", value_parser = bytes)]
     memory: Option<u64>,
+
+    /// How much of memory and swap together, like 1g; -1 for all the swap there is
+    #[arg(long, value_name = "BYTES", value_parser = swap, allow_hyphen_values = true)]
+    memory_swap: Option<MemorySwap>,
+
+    /// Its share of a CPU that others want too, where 1024 is usual
+    #[arg(long, value_name = "SHARES", value_parser = shares)]
+    cpu_shares: Option<u32>,
 
     /// How many CPUs it may use, like 0.5
     #[arg(long, value_name = "CPUS", value_parser = thousandths)]
@@ -33,7 +41,13 @@ pub(in super::super) struct Update {
 
 impl Update {
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
-        let limits = Limits { memory: self.memory, cpus: self.cpus, pids: self.pids_limit };
+        let limits = Limits {
+            memory: self.memory,
+            memory_swap: self.memory_swap,
+            cpus: self.cpus,
+            cpu_shares: self.cpu_shares,
+            pids: self.pids_limit,
+        };
         ask_each(globals, &self.containers, &Verb::Update { restart: self.restart, limits })
     }
 }

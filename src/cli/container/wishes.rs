@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 use thiserror::Error;
 
-use super::quantity::{bytes, count, grace, policy, span, thousandths};
+use super::quantity::{bytes, count, grace, policy, shares, span, swap, thousandths};
 use crate::keeper::ContainerId;
 use crate::model::{
     Access, CallFilter, ContainerSpec, HealthCheck, LAB_IMAGE, MemorySwap, Name, NetworkMode, PortBinding,
@@ -87,7 +87,7 @@ pub(super) struct Wishes {
     memory_swap: Option<MemorySwap>,
 
     /// Its share of a CPU that others want too, where 1024 is usual
-    #[arg(long, value_name = "SHARES", value_parser = clap::value_parser!(u32).range(2..=262_144), help_heading = LIMITS)]
+    #[arg(long, value_name = "SHARES", value_parser = shares, help_heading = LIMITS)]
     cpu_shares: Option<u32>,
 
     /// How many CPUs it may use, like 0.5
@@ -293,10 +293,6 @@ impl Wishes {
         }
         Ok(privileges)
     }
-}
-
-fn swap(text: &str) -> Result<MemorySwap, String> {
-    if text == "-1" { Ok(MemorySwap::Unlimited) } else { bytes(text).map(MemorySwap::Both) }
 }
 
 /// What stands behind `seccomp=`.

@@ -10,7 +10,8 @@ use bollard::models::{
 use super::image::RUNS_DIRECTORY;
 use crate::lab;
 use crate::model::{
-    Access, ContainerSpec, HealthCheck, LAB_IMAGE, Limits, Name, NetworkMode, RestartPolicy, StopTimeout,
+    Access, ContainerSpec, HealthCheck, LAB_IMAGE, Limits, MemorySwap, Name, NetworkMode, RestartPolicy,
+    StopTimeout,
 };
 
 /// What belongs to the replay and not to the scenario.
@@ -58,8 +59,13 @@ pub(super) fn update(restart: Option<RestartPolicy>, limits: Limits) -> Containe
     ContainerUpdateBody {
         restart_policy: restart.map(policy),
         memory: limits.memory.map(signed),
-        // Without swap, as at create; and Docker refuses a limit above the one for both.
-        memory_swap: limits.memory.map(signed),
+        // Without swap if nothing is said of it, as at create; and Docker refuses a limit above the one for both.
+        memory_swap: match limits.memory_swap {
+            Some(MemorySwap::Both(both)) => Some(signed(both)),
+            Some(MemorySwap::Unlimited) => Some(-1),
+            None => limits.memory.map(signed),
+        },
+        cpu_shares: limits.cpu_shares.map(i64::from),
         nano_cpus: limits.cpus.map(|cpus| i64::from(cpus) * NANO_CPUS),
         pids_limit: limits.pids.map(i64::from),
         ..ContainerUpdateBody::default()
@@ -90,7 +96,7 @@ fn host_config(
         };
         bindings.entry(port(binding)).or_default().get_or_insert_default().push(held);
     }
-    let limits = update(Some(spec.restart), Limits { memory: spec.memory, cpus: spec.cpus, pids: spec.pids });
+    let limits = update(Some(spec.restart), Limits::of(spec));
     HostConfig {
         port_bindings: Some(bindings),
         binds: Some(spec.volumes.iter().map(|volume| bind(volume, ours.names)).collect()),

@@ -183,7 +183,7 @@ impl Account {
     }
 
     fn asked_for(&mut self, at: Moment, ticket: Ticket, command: Command) -> Effects {
-        self.asked = self.asked.max(ticket.0 + 1);
+        self.asked = self.asked.max(ticket.0.saturating_add(1));
         if let Verb::Create(spec) = &command.verb {
             self.name = Some(command.container.clone());
             self.spec = Some(spec.clone());
@@ -238,7 +238,7 @@ impl Account {
     pub(super) fn abridge(&mut self) {
         let too_much = self.tale.len().saturating_sub(REMEMBERED);
         self.tale.drain(..too_much);
-        self.forgotten += too_much as u64;
+        self.forgotten = self.forgotten.saturating_add(too_much as u64);
     }
 }
 

@@ -69,6 +69,26 @@ pub(super) fn read(line: &[u8], boot_before: Option<BootId>) -> Option<(Moment, 
         return None;
     }
     let line: Line<Input> = serde_json::from_slice(json).ok()?;
-    let wall = SystemTime::UNIX_EPOCH + line.wall;
+    // No clock has ever shown what is too far away for it.
+    let wall = SystemTime::UNIX_EPOCH.checked_add(line.wall)?;
     Some((Moment { boot: line.boot.or(boot_before)?, since_boot: line.up, wall }, line.input))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(json: &str) -> String {
+        format!("{:08x} {json}", crc32fast::hash(json.as_bytes()))
+    }
+
+    #[test]
+    fn a_time_that_no_clock_has_shown_is_damage_and_no_reason_to_panic() {
+        let at = |seconds: u64| {
+            let wall = format!(r#"{{"secs":{seconds},"nanos":0}}"#);
+            line(&format!(r#"{{"wall":{wall},"up":{{"secs":1,"nanos":0}},"boot":7,"input":"Woke"}}"#))
+        };
+        assert!(read(at(1).as_bytes(), None).is_some());
+        assert!(read(at(u64::MAX).as_bytes(), None).is_none());
+    }
 }

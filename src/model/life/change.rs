@@ -98,10 +98,15 @@ impl Life {
         let spec = &mut cx.record.spec;
         spec.restart = restart.unwrap_or(spec.restart);
         spec.memory = limits.memory.or(spec.memory);
+        spec.memory_swap = limits.memory_swap.or(spec.memory_swap);
         spec.cpus = limits.cpus.or(spec.cpus);
+        spec.cpu_shares = limits.cpu_shares.or(spec.cpu_shares);
         spec.pids = limits.pids.or(spec.pids);
         if limits != Limits::default() {
-            cx.act(Action::Limit(limits));
+            // How much swap there is beside the memory takes both to say.
+            let both = limits.memory.is_some() || limits.memory_swap.is_some();
+            let (memory, memory_swap) = if both { (spec.memory, spec.memory_swap) } else { (None, None) };
+            cx.act(Action::Limit(Limits { memory, memory_swap, ..limits }));
         }
         cx.emit(EventKind::Update);
         cx.reply(ticket, Outcome::Done);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::docker::moment;
 use crate::engine::journal::{Said, Tale, Told};
-use crate::model::{EventKind, Limits, Removal, Signal, StopTimeout, Verb};
+use crate::model::{EventKind, Limits, MemorySwap, Removal, Signal, StopTimeout, Verb};
 
 /// A word for what kind of thing it is, and the thing.
 pub(super) fn words(told: &Told) -> (&'static str, String) {
@@ -35,11 +35,17 @@ pub(super) fn asked(verb: &Verb) -> String {
         Verb::Rename { to } => format!("rename to {to}"),
         Verb::Exec(exec) => format!("exec: {}", exec.command.join(" ")),
         Verb::Update { restart, limits } => {
-            let Limits { memory, cpus, pids } = limits;
+            let Limits { memory, memory_swap, cpus, cpu_shares, pids } = limits;
+            let size = |bytes| bytesize::ByteSize(bytes).display().iec();
             let changes = [
                 restart.map(|policy| format!("restart {policy}")),
-                memory.map(|bytes| format!("memory {}", bytesize::ByteSize(bytes).display().iec())),
+                memory.map(|bytes| format!("memory {}", size(bytes))),
+                memory_swap.map(|swap| match swap {
+                    MemorySwap::Both(bytes) => format!("memory and swap {}", size(bytes)),
+                    MemorySwap::Unlimited => "any swap".into(),
+                }),
                 cpus.map(|cpus| format!("cpus {}", f64::from(cpus) / 1000.0)),
+                cpu_shares.map(|shares| format!("CPU shares {shares}")),
                 pids.map(|pids| format!("pids {pids}")),
             ];
             format!("update: {}", changes.into_iter().flatten().collect::<Vec<_>>().join(", "))

@@ -12,12 +12,25 @@ use super::directory::CgroupError;
 /// What a living container may use at most from now on. What is none stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of memory, swap included.
+    /// Bytes of memory.
     pub memory: Option<u64>,
+    /// Swap beside it; with a limit on memory and no word on this there is none.
+    pub swap: Option<Swap>,
     /// Thousandths of a CPU.
     pub cpus: Option<u32>,
+    /// A share of a CPU that others want, too: 1024 is usual.
+    pub shares: Option<u32>,
     /// Processes and threads.
     pub pids: Option<u32>,
+}
+
+/// How much swap there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// So many bytes.
+    Bytes(u64),
+    /// As much as the host has.
+    Unlimited,
 }
 
 /// One limit. None is an explicit lack of one: the container is counted, so that it can be limited later.
@@ -74,9 +87,14 @@ impl Limits {
     pub(in crate::runtime) fn each(self) -> Vec<Limit> {
         let quota = |thousandths: u32| CPU_PERIOD * thousandths / 1000;
         let memory = self.memory.map(|bytes| Limit::Memory(Some(bytes)));
+        let swap = self.swap.map(|swap| match swap {
+            Swap::Bytes(bytes) => Limit::Swap(Some(bytes)),
+            Swap::Unlimited => Limit::Swap(None),
+        });
+        let shares = self.shares.map(|shares| Limit::Shares(shares.into()));
         let cpu = self.cpus.map(|cpus| Limit::Cpu { quota: Some(quota(cpus)), period: CPU_PERIOD });
         let pids = self.pids.map(|count| Limit::Pids(Some(count.into())));
-        [memory, cpu, pids].into_iter().flatten().collect()
+        [memory, swap, cpu, shares, pids].into_iter().flatten().collect()
     }
 }
 
@@ -193,6 +211,20 @@ mod tests {
         let half = Limit::Cpu { quota: Some(Duration::from_millis(50)), period: Duration::from_millis(100) };
         assert_eq!(limits.each(), [half]);
         assert_eq!(Limits::default().each(), []);
+    }
+
+    #[test]
+    fn swap_comes_after_the_memory_that_it_is_beside() {
+        let limits = Limits {
+            memory: Some(4096),
+            swap: Some(Swap::Bytes(8192)),
+            shares: Some(2),
+            ..Limits::default()
+        };
+        let all = [Limit::Memory(Some(4096)), Limit::Swap(Some(8192)), Limit::Shares(2)];
+        assert_eq!(limits.each(), all);
+        let unlimited = Limits { swap: Some(Swap::Unlimited), ..Limits::default() };
+        assert_eq!(unlimited.each(), [Limit::Swap(None)]);
     }
 
     #[test]

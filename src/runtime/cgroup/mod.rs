@@ -35,7 +35,7 @@ pub use controller::{Controller, Lack};
 pub use directory::CgroupError;
 pub(super) use home::Home;
 pub(super) use limit::{CPU_PERIOD, Limit};
-pub use limit::{LimitError, Limits};
+pub use limit::{LimitError, Limits, Swap};
 
 /// The host's cgroups, as far as this process may use them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -250,7 +250,8 @@ fn begin_on<E: Engine>(stage: &mut Stage<E>, action: &Action, name: &Name) -> (D
         Action::Exec(exec) => ask(Verb::Exec(ExecSpec::of(&exec.command))),
         Action::Rename(rename) => ask(Verb::Rename { to: rename.to.clone() }),
         Action::Update(update) => {
-            let limits = Limits { memory: update.memory, cpus: update.cpus, pids: update.pids };
+            let (memory, cpus, pids) = (update.memory, update.cpus, update.pids);
+            let limits = Limits { memory, cpus, pids, ..Limits::default() };
             ask(Verb::Update { restart: update.restart, limits })
         }
         Action::Crash(Crash::Process { signal, .. }) => {

@@ -1,5 +1,7 @@
 //! From what a scenario asks for to an OCI bundle.
 
+use std::path::Path;
+
 use nix::unistd::geteuid;
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxNamespaceType, LinuxPids, LinuxResources, Mount, Spec};
 use thiserror::Error;
@@ -8,7 +10,10 @@ use super::network::{Network, Surroundings, namespace_of};
 use super::rights::{self, RightsError};
 use super::user::{self, NoSuchUser};
 use super::volumes::{self, VolumeError};
-use crate::lab;
+use crate::lab::{
+    self,
+    image::{ImageError, init_of},
+};
 use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode};
 use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
@@ -60,6 +65,8 @@ pub(super) enum WishError {
     User(#[from] NoSuchUser),
     #[error(transparent)]
     Volume(#[from] VolumeError),
+    #[error(transparent)]
+    Init(#[from] ImageError),
 }
 
 /// In microseconds: the quota is a share of this.
@@ -81,7 +88,7 @@ pub(super) fn of(
     oci.set_hostname(Some(around.hostname.clone()));
     share_network(&mut oci, around);
     if let Some(process) = oci.process_mut() {
-        process.set_args(Some(arguments(spec)));
+        process.set_args(Some(arguments(spec, place.init.as_deref())?));
         let usual = process.env().clone().unwrap_or_default();
         let said = |pair: &String| pair.split_once('=').is_some_and(|(name, _)| spec.env.contains_key(name));
         let mut env: Vec<String> = usual.into_iter().filter(|pair| !said(pair)).collect();
@@ -105,7 +112,8 @@ pub(super) fn of(
     }
     rights::grant(&mut oci, &spec.privileges, isolation)?;
     let mut mounts = oci.mounts().clone().unwrap_or_default();
-    mounts.extend(volumes::mounts(spec, &place.volumes)?);
+    mounts.extend(place.init.as_deref().map(borrowed_init));
+    mounts.extend(volumes::mounts(spec, &place.volumes, &place.lower)?);
     oci.set_mounts(Some(mounts));
     if let Some(linux) = oci.linux_mut() {
         linux.set_resources(limits(spec));
@@ -149,12 +157,29 @@ fn share_network(oci: &mut Spec, around: &Surroundings) {
     }
 }
 
-fn arguments(spec: &ContainerSpec) -> Vec<String> {
+/// Where the built-in image appears in a container that borrows its init: nothing of the container's own is there.
+const INIT: &str = "/dev/init";
+
+/// A copy of our program, which serves all containers, and into which none of them can write.
+fn borrowed_init(image: &Path) -> Mount {
+    let options = ["bind", "ro", "nosuid", "nodev"].map(str::to_owned).to_vec();
+    let mut mount = Mount::default();
+    mount.set_typ(Some("bind".into())).set_source(Some(image.into())).set_destination(INIT.into());
+    mount.set_options(Some(options));
+    mount
+}
+
+fn arguments(spec: &ContainerSpec, init: Option<&Path>) -> Result<Vec<String>, WishError> {
     let given = [spec.entrypoint.as_deref(), spec.command.as_deref()].into_iter().flatten().flatten();
     let given: Vec<String> = given.cloned().collect();
     let program = if given.is_empty() { vec![LAB_IMAGE.into()] } else { given };
-    let init: &[&str] = if spec.init { &["lab", "init"] } else { &[] };
-    init.iter().map(ToString::to_string).chain(program).collect()
+    let mut words = match init {
+        Some(image) => init_of(image, Path::new(INIT))?,
+        None if spec.init => ["lab", "init"].map(str::to_owned).to_vec(),
+        None => Vec::new(),
+    };
+    words.extend(program);
+    Ok(words)
 }
 
 /// The limits as OCI writes them; none where none was asked for, so that no cgroup is made for them.

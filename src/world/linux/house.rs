@@ -15,10 +15,10 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 use tracing::warn;
 
-use super::premises::{Claimed, Place, Premises, bytes_in};
+use super::premises::{Claimed, Place, Premises, borrows_init, bytes_in};
 use crate::image::store::{Store, StoreError};
 use crate::model::{ContainerSpec, ExecSpec, Failure, Id, LAB_IMAGE, Name};
-use crate::runtime::{CgroupError, Cgroups, Durability, Stdio, clear_work};
+use crate::runtime::{CgroupError, Cgroups, Durability, Stdio, clear_work, remove_all};
 
 /// One run's directory.
 pub(super) struct House {
@@ -156,7 +156,8 @@ impl Premises for House {
         // A replay's layers go with it: nothing of them has to survive.
         let (lower, cgroup) = (self.lower(&directory, spec)?, self.cgroup.join(id.0.to_string()));
         let volumes = self.path.join(VOLUMES);
-        Ok(Place { lower, upper, work, merged, volumes, cgroup, durability: Durability::Volatile })
+        let init = borrows_init(spec).then(|| self.path.join("lab"));
+        Ok(Place { lower, upper, work, merged, init, volumes, cgroup, durability: Durability::Volatile })
     }
 
     fn remove(&mut self, id: Id) -> Result<(), Failure> {
@@ -330,10 +331,7 @@ fn remove_house(path: &Path) -> Result<(), HouseError> {
 }
 
 fn remove_tree(path: &Path) -> Result<(), HouseError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files("remove", path)(error)),
-        _ => Ok(()),
-    }
+    remove_all(path).map_err(files("remove", path))
 }
 
 /// What the host shows of containers that should be gone: our children, their cgroups, their mounts, their files.

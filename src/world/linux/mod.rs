@@ -44,11 +44,11 @@ use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged,
 use crate::image::store::Store;
 use crate::lab::image::ImageError;
 use crate::model::{
-    Action, ContainerSpec, Ending, Failure, Freezer, HostFacts, Id, Limits, Name, Observation, Oom,
-    Resources, Signal, Timer, Within,
+    Action, ContainerSpec, Ending, Failure, Freezer, HostFacts, Id, Limits, MemorySwap, Name, Observation,
+    Oom, Resources, Signal, Timer, Within,
 };
 use crate::network::{self as net, Etc};
-use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio};
+use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio, Swap};
 
 pub use self::bundle::{Unlivable, check};
 
@@ -435,7 +435,12 @@ impl Linux {
     }
 
     fn limit(&mut self, id: Id, limits: Limits) {
-        let limits = runtime::Limits { memory: limits.memory, cpus: limits.cpus, pids: limits.pids };
+        let swap = limits.memory_swap.map(|swap| match swap {
+            MemorySwap::Both(both) => Swap::Bytes(both.saturating_sub(limits.memory.unwrap_or(0))),
+            MemorySwap::Unlimited => Swap::Unlimited,
+        });
+        let Limits { memory, cpus, cpu_shares: shares, pids, .. } = limits;
+        let limits = runtime::Limits { memory, swap, cpus, shares, pids };
         if let Some(cell) = self.cells.get_mut(&id)
             && let Err(error) = cell.container_mut().limit(limits)
         {

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::model::{ContainerSpec, ExecSpec, Failure, Id, Name};
+use crate::model::{ContainerSpec, ExecSpec, Failure, Id, LAB_IMAGE, Name};
 use crate::runtime::{Cgroups, Durability, Stdio};
 
 /// Where containers are kept.
@@ -60,6 +60,8 @@ pub struct Place {
     pub work: PathBuf,
     /// An empty directory to mount on.
     pub merged: PathBuf,
+    /// The built-in image, if the first process of another image is to be its init.
+    pub init: Option<PathBuf>,
     /// Where volumes with a name lie.
     pub volumes: PathBuf,
     /// Its cgroup, relative to where containers of this host go.
@@ -73,6 +75,11 @@ impl Place {
     pub(super) fn layers(&self) -> Vec<PathBuf> {
         std::iter::once(&self.upper).chain(&self.lower).cloned().collect()
     }
+}
+
+/// Whether a container's init comes from outside its image: the built-in image has its own.
+pub fn borrows_init(spec: &ContainerSpec) -> bool {
+    spec.init && spec.image != LAB_IMAGE
 }
 
 /// Whose a name is now.

@@ -103,7 +103,8 @@ struct Simulation {
 impl Simulation {
     /// What it has mounted beyond what every container has.
     fn own_mounts(&self) -> u64 {
-        (self.spec.volumes.len() + self.spec.tmpfs.len()) as u64
+        let init = usize::from(self.spec.init && self.spec.image != LAB_IMAGE);
+        (self.spec.volumes.len() + self.spec.tmpfs.len() + init) as u64
     }
 }
 

@@ -72,7 +72,7 @@ impl Process {
         agenda.extend(later.map(|memory| (memory.after, Deed::TakeMemory)));
         agenda.extend(behavior.children.and_then(|c| c.exits).map(|exit| (exit.after, Deed::ChildrenExit)));
         agenda.extend(behavior.exits.map(|exit| (exit.after, Deed::Exit(i32::from(exit.code)))));
-        let limits = Limits { memory: spec.memory, cpus: spec.cpus, pids: spec.pids };
+        let limits = Limits::of(spec);
         let guards = u32::from(spec.init);
         let room = limits.pids.map_or(u32::MAX, |pids| pids.saturating_sub(1 + guards));
         let mut process = Self {
@@ -96,11 +96,12 @@ impl Process {
 
     /// What it writes at once, as a line.
     pub(super) fn output(&self) -> String {
-        match &self.behavior.output {
-            Some(text) if text.ends_with('\n') => text.clone(),
-            Some(text) => format!("{text}\n"),
-            None => String::new(),
+        let mut text = self.behavior.output.clone().unwrap_or_default();
+        if self.behavior.output.is_some() && !text.ends_with('\n') {
+            text.push('\n');
         }
+        self.behavior.tries.iter().for_each(|feat| text.push_str(&feat.told(feat.usual())));
+        text
     }
 
     /// How it ended, once it has.
@@ -140,6 +141,9 @@ impl Process {
             memory: limits.memory.or(self.limits.memory),
             cpus: limits.cpus.or(self.limits.cpus),
             pids: limits.pids.or(self.limits.pids),
+            // Nothing here is swapped, and nobody shares a CPU.
+            memory_swap: None,
+            cpu_shares: None,
         };
         self.obey_memory_limit();
         Agenda::new()
