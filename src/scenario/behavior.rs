@@ -14,7 +14,7 @@ use super::{
     shape::{List, Maybe, One, Shape, Table},
     words::WordError,
 };
-use crate::model::{Behavior, Children, Exit, HealthPhase, Memory, Reaction, Signal};
+use crate::model::{Behavior, Children, Exit, Feat, HealthPhase, Memory, Reaction, Signal};
 
 /// `behavior: { … }`. The compiler compares these fields with the model's.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -38,6 +38,9 @@ pub(super) struct BehaviorForm {
     #[schemars(with = "Option<Scalar>")]
     #[serde(skip_serializing_if = "is_default")]
     output: Option<String>,
+    /// What it tries, as root of its container; it writes of each whether it was done or refused.
+    #[serde(with = "List::<FeatWord>", skip_serializing_if = "is_default")]
+    tries: Vec<Feat>,
     /// Processes that it starts.
     #[serde(with = "Maybe::<ChildrenForm>", skip_serializing_if = "is_default")]
     children: Option<Children>,
@@ -160,6 +163,22 @@ impl Shape<Exit> for ExitForm {
 
     fn write<S: Serializer>(value: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
         Self::serialize(value, serializer)
+    }
+}
+
+/// `mount`, `reboot` and the like.
+pub(super) struct FeatWord;
+
+impl Shape<Feat> for FeatWord {
+    const EXPECTED: &'static str = "something that takes root, like `mount`";
+
+    fn word(text: &str) -> Result<Feat, WordError> {
+        let found = Feat::ALL.into_iter().find(|feat| feat.word() == text);
+        found.ok_or_else(|| WordError::unknown("feat", text, &Feat::ALL.map(Feat::word)))
+    }
+
+    fn write<S: Serializer>(value: &Feat, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.word())
     }
 }
 

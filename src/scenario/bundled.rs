@@ -59,6 +59,7 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/25-walls"
     "image-layers"
     "lie"
+    "what-root-can-do-inside"
 };
 
 macro_rules! files_on_board {

@@ -6,8 +6,8 @@ use proptest::{collection, option, prelude::*, sample::select};
 use terrarium::{
     engine::planted::Break,
     model::{
-        Access, Behavior, Children, ContainerSpec, Exit, HealthCheck, HealthPhase, Memory, Name, NetworkMode,
-        PortBinding, Protocol, Reaction, RestartPolicy, Signal, State, StopTimeout, VolumeMount,
+        Access, Behavior, Children, ContainerSpec, Exit, Feat, HealthCheck, HealthPhase, Memory, Name,
+        NetworkMode, PortBinding, Protocol, Reaction, RestartPolicy, Signal, State, StopTimeout, VolumeMount,
     },
     scenario::{
         Action, AskedSignal, Awaited, Build, ContainerExpect, CpuExpect, Crash, EventPattern, Events, Exec,
@@ -253,17 +253,18 @@ fn behavior() -> impl Strategy<Value = Behavior> {
         0..200_u32,
         option::of(memory),
         collection::vec(1..=u16::MAX, 0..3),
-        option::of(words()),
+        (option::of(words()), collection::vec(select(Feat::ALL.to_vec()), 0..3)),
         option::of(children),
         option::of(exit()),
         collection::vec(phase, 0..3),
         collection::btree_map(signal(), reaction, 0..3),
     )
-        .prop_map(|(cpu, memory, listen, output, children, exits, health, signals)| Behavior {
+        .prop_map(|(cpu, memory, listen, (output, tries), children, exits, health, signals)| Behavior {
             cpu,
             memory,
             listen,
             output,
+            tries,
             children,
             exits,
             health,

@@ -11,6 +11,7 @@ mod ready;
 mod runs;
 mod serve;
 mod signals;
+mod tries;
 
 use std::{
     env,
@@ -139,6 +140,9 @@ impl Life {
         let server = Server::open(name, &behavior.listen)?;
         if let Some(text) = &behavior.output {
             say(text).map_err(ActError::Output)?;
+        }
+        for feat in &behavior.tries {
+            say(&feat.told(tries::attempt(*feat))).map_err(ActError::Output)?;
         }
         // A moment too far away for the clock never comes.
         let moment = |after: Duration| start.checked_add(after);
