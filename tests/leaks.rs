@@ -152,7 +152,7 @@ mod kernel {
                 }
             }
             Action::Update(update) if !can.contains(&Controller::Memory) => {
-                update.memory = Limits::default().memory
+                update.memory = Limits::default().memory;
             }
             Action::Async(inner) => hurry_action(inner, can),
             // Nobody keeps these containers but this very process.
@@ -160,7 +160,7 @@ mod kernel {
                 *action = Action::Restart(terrarium::scenario::Stop {
                     containers: vec![name.clone()],
                     timeout: Some(StopTimeout::After(Duration::ZERO)),
-                })
+                });
             }
             _ => {}
         }

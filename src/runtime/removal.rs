@@ -30,22 +30,22 @@ pub fn remove_all(path: &Path) -> io::Result<()> {
 
 /// A child becomes root of these ids, and removes it.
 fn remove_as_root_of(lent: &LentIds, path: &Path) -> io::Result<()> {
-    let (has_left, leaves) = pipe2(OFlag::O_CLOEXEC)?;
+    let (went, goes) = pipe2(OFlag::O_CLOEXEC)?;
     let (may_go_on, goes_on) = pipe2(OFlag::O_CLOEXEC)?;
     let child = || {
         let removed = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
             .and_then(|()| unshare(CloneFlags::CLONE_NEWUSER))
-            .and_then(|()| write(&leaves, b"x"))
+            .and_then(|()| write(&goes, b"x"))
             .and_then(|_| read(&may_go_on, &mut [0]))
             .map_err(io::Error::from)
             .and_then(|_| fs::remove_dir_all(path));
         removed.map_or_else(|error| error.raw_os_error().unwrap_or(libc::EIO), |()| 0)
     };
     let pid = sys::fork_child(child)?;
-    drop(leaves);
+    drop(goes);
     // Nothing comes if it could not leave, and then its status tells why.
-    let left = read(&has_left, &mut [0]).is_ok_and(|count| count == 1);
-    let mapped = if left { map(pid, lent) } else { Ok(()) };
+    let has_gone = read(&went, &mut [0]).is_ok_and(|count| count == 1);
+    let mapped = if has_gone { map(pid, lent) } else { Ok(()) };
     match &mapped {
         Ok(()) => drop(write(&goes_on, b"x")),
         Err(_) => drop(nix::sys::signal::kill(pid, Signal::SIGKILL)),
