@@ -22,8 +22,8 @@ use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged,
 use crate::lab;
 use crate::model::{
     Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, FIRST_ADDRESS, Failure, HeldPort,
-    HostFacts, Id, Name, NetworkMode, Observation, Oom, PortBinding, Protocol, Resources, Signal, Timer,
-    Within,
+    HostFacts, Id, LAB_IMAGE, Name, NetworkMode, Observation, Oom, PortBinding, Protocol, Resources, Signal,
+    Timer, Within,
 };
 
 /// A simulated host.
