@@ -87,9 +87,13 @@ fn damaged(examples: Vec<Vec<u8>>, door: impl Fn(&[u8])) {
     assert!(!examples.is_empty());
     let asked = std::env::var("TERRARIUM_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
     let config = Config { failure_persistence: None, ..Config::with_cases(asked.unwrap_or(CASES)) };
-    examples.iter().for_each(|example| door(example));
+    for example in &examples {
+        door(example);
+    }
     let input = (prop::sample::select(examples), vec(damage(), 1..6)).prop_map(|(mut bytes, all)| {
-        all.iter().for_each(|damage| damage.done_to(&mut bytes));
+        for damage in all {
+            damage.done_to(&mut bytes);
+        }
         bytes
     });
     TestRunner::new(config)
