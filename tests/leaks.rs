@@ -34,7 +34,7 @@ mod kernel {
     use terrarium::model::{Behavior, ContainerSpec, Limits, Reaction, StopTimeout};
     use terrarium::runtime::{Cgroups, Controller};
     use terrarium::scenario::replay::Stage;
-    use terrarium::scenario::{Action, Crash, Scenario};
+    use terrarium::scenario::{Action, Scenario};
     use terrarium::world::linux::{Linux, Obstacle};
 
     /// Enough to notice a leak in every life.
@@ -155,13 +155,6 @@ mod kernel {
                 update.memory = Limits::default().memory;
             }
             Action::Async(inner) => hurry_action(inner, can),
-            // Nobody keeps these containers but this very process.
-            Action::Crash(Crash::Keeper(name)) => {
-                *action = Action::Restart(terrarium::scenario::Stop {
-                    containers: vec![name.clone()],
-                    timeout: Some(StopTimeout::After(Duration::ZERO)),
-                });
-            }
             _ => {}
         }
     }
