@@ -13,9 +13,9 @@ use crate::engine::trace::{Audience, Closing};
 use crate::image::store::Store;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 use crate::keeper::Estate;
-#[cfg(all(target_os = "linux", feature = "linux"))]
 use crate::scenario::Scenario;
 use crate::scenario::replay::{Play, ReplayError, simulate};
+use crate::scenario::{Action, Step};
 
 /// The engine's word.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -115,6 +115,9 @@ impl Engines {
         let power = if nix::unistd::geteuid().is_root() { Power::OverAll } else { Power::OverOwn };
         check_on_docker(play.scenario, play.file, power)
             .map_err(|error| EngineFailure::NoDocker(error.to_string()))?;
+        if let Some(lack) = missing_registry(play.scenario) {
+            return Err(EngineFailure::NoDocker(lack));
+        }
         let daemon = if let Some(daemon) = self.docker.get() {
             daemon
         } else {
@@ -145,6 +148,9 @@ fn on_linux(
     if play.scenario.planted.is_some() {
         return Err(EngineFailure::NoKernel(PLANTED.into()));
     }
+    if let Some(lack) = missing_registry(play.scenario) {
+        return Err(EngineFailure::NoKernel(lack));
+    }
     let root = globals.root.as_deref();
     let lived = with_images(play.scenario, root).and_then(|(scenario, images)| {
         let world = Linux::with_images(root, images, &scenario.containers)?;
@@ -154,6 +160,20 @@ fn on_linux(
         Ok((scenario, world)) => Ok(live(Play { scenario: &scenario, ..play }, Local::new(world), audience)?),
         Err(obstacle) => Err(EngineFailure::NoKernel(obstacle.to_string())),
     }
+}
+
+/// What is lacking, if a step counts on a registry of this host and nobody is there. That a step means to fail is fine.
+#[cfg(all(target_os = "linux", any(feature = "linux", feature = "docker")))]
+fn missing_registry(scenario: &Scenario) -> Option<String> {
+    let asked = |step: &Step| match step.action.begun() {
+        Action::Push(images) | Action::Pull(images) if step.refused.is_none() => images.clone(),
+        _ => Vec::new(),
+    };
+    let images = scenario.steps.iter().flat_map(asked);
+    let mut hosts = images.filter_map(|image| image.split_once('/').map(|(host, _)| host.to_owned()));
+    let is_here = |host: &String| host.starts_with("localhost:") || host.starts_with("127.");
+    let missing = hosts.find(|host| is_here(host) && std::net::TcpStream::connect(host).is_err())?;
+    Some(format!("no registry listens at {missing} (start one there, or use --engine sim, which has one)"))
 }
 
 /// The scenario with what its containers' images say, and where those images are.

@@ -57,6 +57,10 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/23-cpu-quota"
     "lessons/24-fork-bomb"
     "lessons/25-walls"
+    "lessons/26-what-it-needs"
+    "lessons/27-image-is-data"
+    "lessons/28-dockerfile"
+    "lessons/29-registry"
     "image-layers"
     "lie"
     "what-root-can-do-inside"
@@ -71,6 +75,7 @@ macro_rules! files_on_board {
 /// What is built there: files beneath `scenarios`, and what is in them.
 const FILES: &[(&str, &str)] = files_on_board! {
     "images/page/Dockerfile"
+    "images/page/Dockerfile.metadata"
     "images/page/index.html"
 };
 
