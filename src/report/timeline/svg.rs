@@ -12,7 +12,7 @@ use crate::report::record::Record;
 const EDGE: f64 = 12.0;
 const TIMES: f64 = 58.0;
 /// A lane is as wide as this, or as the longest name.
-const LANE: f64 = 104.0;
+const LANE: f64 = 112.0;
 const NAME_LETTER: f64 = 8.0;
 const BAND: f64 = 18.0;
 /// Where a lane's measures begin, and how wide the greatest is drawn.
