@@ -61,6 +61,7 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/27-image-is-data"
     "lessons/28-dockerfile"
     "lessons/29-registry"
+    "lessons/30-keeper-lost"
     "image-layers"
     "lie"
     "what-root-can-do-inside"

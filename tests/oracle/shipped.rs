@@ -1,8 +1,9 @@
 //! Shipped scenarios on Docker.
 
+use std::net::TcpStream;
 use std::path::Path;
 
-use terrarium::scenario::{Action, Scenario, Step, bundled};
+use terrarium::scenario::{Action, Crash, Scenario, Step, bundled};
 
 use crate::court::{Court, Record, is_closed};
 
@@ -55,8 +56,13 @@ fn complaints(record: &Record) -> Vec<String> {
     told.map(|text| format!("{}: {text}", record.file)).collect()
 }
 
-/// Nobody reboots a host for a replay.
+/// Nobody reboots a host for a replay, Docker has no keepers, and a registry has to be there to be asked.
 fn is_of_docker(lesson: &Scenario) -> bool {
-    let is_strange = |step: &Step| matches!(step.action, Action::Reboot);
+    let no_registry = TcpStream::connect("localhost:5000").is_err();
+    let is_strange = |step: &Step| match step.action {
+        Action::Reboot | Action::Crash(Crash::Keeper(_)) => true,
+        Action::Push(_) => no_registry,
+        _ => false,
+    };
     !lesson.steps.iter().any(is_strange)
 }

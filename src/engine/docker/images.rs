@@ -75,6 +75,9 @@ impl Images {
     /// What acts out a behaviour has to be told so at its creation; all else Docker fills in itself.
     pub(super) fn resolve(daemon: &Daemon, wish: &ContainerSpec) -> Result<ContainerSpec, String> {
         let inspected = daemon.block_on(daemon.client().inspect_image(&wish.image));
+        if let Err(Error::DockerResponseServerError { status_code: 404, .. }) = inspected {
+            return Err(format!("no such image: {}", wish.image));
+        }
         let config = inspected.ok().and_then(|image| serde_json::to_value(image.config?).ok());
         let config = config.and_then(|config| serde_json::from_value::<RuntimeConfig>(config).ok());
         match config.filter(|config| config.labels.contains_key(lab::LABEL)) {

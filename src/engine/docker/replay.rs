@@ -231,9 +231,9 @@ impl Docker {
         }
         let forgotten = told.at.saturating_sub(i64::try_from(4 * OVERLAP.as_nanos()).unwrap_or(i64::MAX));
         self.taken_in.retain(|(at, ..)| *at > forgotten);
-        let Ok(name) = Name::new(told.name.trim_start_matches('/').replacen(&self.prefix(), "", 1)) else {
-            return;
-        };
+        // The containers in which a build runs its instructions have our labels, and no name of ours.
+        let own = told.name.trim_start_matches('/').strip_prefix(&self.prefix()).map(Name::new);
+        let Some(Ok(name)) = own else { return };
         if told.kind == EventKind::Create {
             let spec = self.wanted.get(&name).cloned().unwrap_or_default();
             self.known.insert(told.id.clone(), Known::new(name.clone(), spec));
