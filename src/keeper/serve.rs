@@ -29,7 +29,7 @@ use crate::engine::{Engine as _, Local, Passed};
 use crate::model::{
     Action, Command, ContainerSpec, EventKind, Failure, Host, HostFacts, Id, Name, State, Ticket, Timer, Verb,
 };
-use crate::runtime::{CgroupError, Cgroups};
+use crate::runtime::{CgroupError, Cgroups, give_memory_back};
 use crate::world::linux::{Linux, Unlivable, check, freezer_of};
 use crate::world::{Interrupted, World as _};
 
@@ -311,6 +311,8 @@ impl Keeper {
         let mut streams = self.streams.borrow_mut();
         streams.attached.remove(&number);
         streams.guests.remove(&number);
+        // What the conversation took is not needed while the container lives by itself.
+        give_memory_back();
     }
 
     /// Waits for whatever comes first, and takes it in.

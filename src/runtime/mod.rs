@@ -69,4 +69,4 @@ pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
 pub use sockets::{Made, SocketKind, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
-pub use sys::{accept, close_from, receive, set_window_size, window_size};
+pub use sys::{accept, close_from, give_memory_back, receive, set_window_size, window_size};

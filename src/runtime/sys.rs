@@ -231,6 +231,15 @@ pub(super) fn place_private_descriptor(from: RawFd, target: RawFd) -> nix::Resul
     Errno::result(unsafe { libc::dup3(from, target, libc::O_CLOEXEC) }).map(drop)
 }
 
+/// Gives memory that is not in use back to the kernel, where the allocator would keep it.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointer, and only touches what the allocator knows to be free.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Closes every descriptor from `first` on. Only for a process that has not opened any of them itself yet.
 pub fn close_from(first: RawFd) -> nix::Result<()> {
     // SAFETY: takes integers; callers are at their very beginning and own no descriptor from `first` on.
