@@ -19,7 +19,8 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("engine/docker", &["model", "world", "image", "lab"]),
     ("scenario", &["model", "world", "engine"]),
     ("keeper", &["model", "world", "engine", "runtime", "lab", "image"]),
-    ("doctor", &["runtime"]),
+    // It finds what any of these has left on the host.
+    ("doctor", &["runtime", "network", "world", "keeper"]),
     ("report", &["model", "engine"]),
     ("check", &["model", "world", "engine", "scenario", "report"]),
     ("lib", &[]),

@@ -13,6 +13,10 @@ pub(super) struct Doctor {
     /// As what
     #[arg(long, default_value = "text")]
     format: Format,
+
+    /// Remove what killed runs have left on this host
+    #[arg(long)]
+    clear: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -29,16 +33,32 @@ const WIDTH: usize = 58;
 impl Doctor {
     #[cfg(all(target_os = "linux", feature = "linux"))]
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
-        use crate::doctor::{Verdict, examine};
+        use crate::doctor::{Verdict, clear, examine};
         use crate::report::{Role, wrap};
+        let removed = match self.clear.then(|| clear(globals.root.as_deref())).transpose() {
+            Ok(removed) => removed.unwrap_or_default(),
+            Err(error) => {
+                super::complain(&error);
+                return BAD;
+            }
+        };
         let findings = examine(globals.root.as_deref());
         let habitable = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
         let text = match self.format {
             Format::Json => {
-                format!("{}\n", serde_json::json!({ "containers": habitable, "findings": findings }))
+                format!(
+                    "{}\n",
+                    serde_json::json!({ "containers": habitable, "findings": findings, "removed": removed })
+                )
             }
             Format::Text => {
                 let mut text = String::from("\n");
+                for what in &removed {
+                    let _ = writeln!(text, "  removed {what}");
+                }
+                if !removed.is_empty() {
+                    text.push('\n');
+                }
                 for finding in &findings {
                     let (mark, role) = match finding.verdict {
                         Verdict::Works => ("✓", Role::Good),

@@ -5,10 +5,13 @@ mod cgroups;
 mod ids;
 mod kernel;
 mod leftovers;
+mod network;
 
 use std::path::Path;
 
 use serde::Serialize;
+
+pub use leftovers::{ClearError, clear};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +48,7 @@ pub fn examine(root: Option<&Path>) -> Vec<Finding> {
     let mut findings = vec![kernel::release(), kernel::namespaces(), kernel::containers(&scratch)];
     findings.extend([kernel::overlay(), kernel::call_filters(), kernel::user_namespaces()]);
     findings.extend(cgroups::all());
-    findings.extend([ids::mapping(), ids::ports(), kernel::systemd()]);
+    findings.extend([ids::mapping(), ids::ports(), network::outwards(), kernel::systemd()]);
     findings.push(leftovers::look(root));
     findings
 }

@@ -173,7 +173,8 @@ fn is_nobody(error: &io::Error) -> bool {
 /// Starts a keeper, and returns the first connection to it.
 fn begin(estate: &Estate, id: &ContainerId, task: Task) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
-    let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TERRARIUM_"));
+    let is_told = |name: &str| name == "PATH" || name.starts_with("TERRARIUM_");
+    let told = std::env::vars_os().filter(|(name, _)| is_told(&name.to_string_lossy()));
     Command::new("/proc/self/exe")
         .arg0(KEEPER)
         .arg(task.word())

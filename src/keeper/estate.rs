@@ -69,6 +69,16 @@ const REMEMBERED: usize = 256;
 impl Estate {
     /// Finds or makes the directories.
     pub fn open(root: Option<&Path>) -> Result<Self, EstateError> {
+        let estate = Self::of(root)?;
+        let parts = ["containers", "names", "past", "images"].map(|part| estate.data.join(part));
+        for directory in [&estate.data, &estate.run].into_iter().chain(&parts) {
+            make_private(directory)?;
+        }
+        Ok(estate)
+    }
+
+    /// Where they are, or would be: nothing is made.
+    pub(super) fn of(root: Option<&Path>) -> Result<Self, EstateError> {
         let (data, run) = match root {
             Some(root) => {
                 let root = std::path::absolute(root).map_err(files("find", root))?;
@@ -76,12 +86,7 @@ impl Estate {
             }
             None => (usual_data(), usual_run()),
         };
-        let estate = Self { data, run };
-        let parts = ["containers", "names", "past", "images"].map(|part| estate.data.join(part));
-        for directory in [&estate.data, &estate.run].into_iter().chain(&parts) {
-            make_private(directory)?;
-        }
-        Ok(estate)
+        Ok(Self { data, run })
     }
 
     /// Where images are, or will be: nothing is made.

@@ -43,7 +43,7 @@ pub use layers::{Difference, Layers, LayersError, Size};
 pub use names::free_name;
 pub use question::{Asked, ask};
 pub use vigil::{Part, Vigil};
-pub use wake::{look, look_after, look_at_all};
+pub use wake::{abandoned, look, look_after, look_at_all};
 
 use self::call::Task;
 use self::control::{Answer, ControlError, Heard, Hearing, Patience, Reply, Request, say};

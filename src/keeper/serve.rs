@@ -186,6 +186,8 @@ impl Keeper {
             self.local.resume(Host::wake);
         } else if account.host.needs_keeper() {
             notes.has_happened(Input::KeeperLost);
+            let etc = self.estate.directory(&self.id).join("etc");
+            self.local.world_mut().forget_lost(etc);
             self.local.resume(Host::keeper_lost);
         }
         let account = self.local.notes_mut().journal.account();

@@ -1,6 +1,7 @@
 //! Looking after containers that nobody keeps although somebody should: their keeper was killed, or the host went down.
 
 use std::io;
+use std::path::Path;
 
 use super::call::{Call, CallError};
 use super::{ContainerId, Estate, EstateError};
@@ -16,6 +17,13 @@ pub fn look_after(estate: &Estate) -> Result<(), CallError> {
         }
     }
     Ok(())
+}
+
+/// Those whose keeper was killed, and whom nobody has looked after yet. Nothing is made or changed.
+pub fn abandoned(root: Option<&Path>) -> Vec<ContainerId> {
+    let Ok(estate) = Estate::of(root) else { return Vec::new() };
+    let lost = |id: &ContainerId| estate.directory(id).exists() && !journal::is_kept(&estate.journal(id));
+    estate.sockets().into_iter().flatten().filter(lost).collect()
 }
 
 /// Once in each of the host's lives: lets those come back that are to, as their restart policies say.

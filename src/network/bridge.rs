@@ -209,28 +209,8 @@ impl Bridge {
         self.going.push((number, thread::spawn(remove)));
     }
 
-    /// Writes the hosts file of each container anew. Only for whoever holds the register.
-    fn tell_names(&mut self, _held: &Register) {
-        let Ok(links) = self.within.links() else { return };
-        let entry = |link: &Link| {
-            let number = number_of(link)?;
-            let names = link.alias.as_ref()?.split(' ').map(str::to_owned).collect();
-            Some((number, Entry { address: subnet(self.number).nth(number), names }))
-        };
-        let entries: Vec<(u32, Entry)> = links.iter().filter_map(entry).collect();
-        for (number, own) in &entries {
-            let others = entries.iter().filter(|(other, _)| other != number);
-            // Others know it by the name that it has with us, and not by what it calls itself.
-            let others = others.map(|(_, other)| Entry { names: other.names[..1].to_vec(), ..other.clone() });
-            let mut own = own.clone();
-            own.names.reverse();
-            let told: Vec<Entry> = [own].into_iter().chain(others).collect();
-            if let Err(error) =
-                etc::rewrite_there(&self.directory.join(number.to_string()), &etc::hosts(&told))
-            {
-                debug!(number, %error, "its names are not told");
-            }
-        }
+    fn tell_names(&mut self, held: &Register) {
+        tell_names(&self.directory, self.number, &mut self.within, held);
     }
 
     fn leave(&mut self) -> Result<(), BridgeError> {
@@ -262,6 +242,32 @@ impl Port {
     }
 }
 
+/// Pulls the port of whoever these files are for, after the process that kept it was killed, and tells those who live on.
+pub fn unplug_lost(directory: &Path, etc: &Etc) -> Result<(), BridgeError> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let register = Register::lock(directory)?;
+    let Some((bridge, namespace)) = register.living().next() else { return Ok(()) };
+    let mut within = Netlink::route_in(namespace.as_fd()).map_err(kernel("join the bridge"))?;
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        let Some(number) =
+            number.filter(|_| fs::read_link(entry.path()).is_ok_and(|path| path == etc.hosts()))
+        else {
+            continue;
+        };
+        let _ = fs::remove_file(entry.path());
+        match within.remove(&link_of(number)) {
+            // It goes with its container's network by itself, a moment later.
+            Ok(()) | Err(Errno::ENODEV) => {}
+            Err(errno) => return Err(kernel("pull the port of a container that was lost")(errno)),
+        }
+    }
+    tell_names(directory, bridge, &mut within, &register);
+    Ok(())
+}
+
 /// What killed processes have left on this host, one line each: tables of nftables whose link is gone.
 pub fn leftovers() -> Vec<String> {
     orphans().into_iter().map(|name| format!("table ip {name} of nftables")).collect()
@@ -289,6 +295,28 @@ const INSIDE: &str = "eth0";
 enum Going {
     Gone,
     No,
+}
+
+/// Writes the hosts file of each container anew. Only for whoever holds the register.
+fn tell_names(directory: &Path, bridge: u32, within: &mut Netlink, _held: &Register) {
+    let Ok(links) = within.links() else { return };
+    let entry = |link: &Link| {
+        let number = number_of(link)?;
+        let names = link.alias.as_ref()?.split(' ').map(str::to_owned).collect();
+        Some((number, Entry { address: subnet(bridge).nth(number), names }))
+    };
+    let entries: Vec<(u32, Entry)> = links.iter().filter_map(entry).collect();
+    for (number, own) in &entries {
+        let others = entries.iter().filter(|(other, _)| other != number);
+        // Others know it by the name that it has with us, and not by what it calls itself.
+        let others = others.map(|(_, other)| Entry { names: other.names[..1].to_vec(), ..other.clone() });
+        let mut own = own.clone();
+        own.names.reverse();
+        let told: Vec<Entry> = [own].into_iter().chain(others).collect();
+        if let Err(error) = etc::rewrite_there(&directory.join(number.to_string()), &etc::hosts(&told)) {
+            debug!(number, %error, "its names are not told");
+        }
+    }
 }
 
 fn subnet(number: u32) -> Subnet {

@@ -29,6 +29,11 @@ pub enum ClaimError {
         "cannot publish {0}: port is already allocated (choose another host port, or end what uses it: ss -lntup)"
     )]
     Taken(SocketAddr),
+    /// Its own other wish.
+    #[error(
+        "cannot publish {0} twice: port is already allocated to this very container (publish each host port once)"
+    )]
+    Twice(SocketAddr),
     /// A port for root alone.
     #[error(
         "cannot publish {0}: this user may not listen on a port that low (take one from 1024 on, or lower \
@@ -89,6 +94,28 @@ impl Claim {
             }
             return Ok(claim);
         }
+    }
+
+    /// All of these, or none.
+    pub fn all(
+        wanted: impl IntoIterator<Item = (SocketKind, Option<IpAddr>, Option<u16>)>,
+    ) -> Result<Vec<Self>, ClaimError> {
+        let mut all: Vec<Self> = Vec::new();
+        for (kind, ip, port) in wanted {
+            let claim = Self::of(kind, ip, port).map_err(|error| match error {
+                ClaimError::Taken(address) if all.iter().any(|own| own.covers(kind, address)) => {
+                    ClaimError::Twice(address)
+                }
+                error => error,
+            })?;
+            all.push(claim);
+        }
+        Ok(all)
+    }
+
+    fn covers(&self, kind: SocketKind, address: SocketAddr) -> bool {
+        let same = self.ip == address.ip() || self.ip.is_unspecified() || address.ip().is_unspecified();
+        self.kind == kind && self.port == address.port() && same
     }
 
     /// The address that was asked for; 0.0.0.0 for all.
@@ -153,7 +180,7 @@ fn is_without_ipv6(error: &ClaimError) -> bool {
     match error {
         ClaimError::NotHere(_) => true,
         ClaimError::Kernel { source, .. } => source.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32),
-        ClaimError::Taken(_) | ClaimError::Privileged(_) => false,
+        ClaimError::Taken(_) | ClaimError::Twice(_) | ClaimError::Privileged(_) => false,
     }
 }
 
@@ -203,6 +230,17 @@ mod tests {
         let one = Claim::tcp(None, None).unwrap();
         let other = Claim::udp(None, Some(one.port())).unwrap();
         assert!(matches!(Claim::udp(None, Some(other.port())), Err(ClaimError::Taken(_))));
+    }
+
+    #[test]
+    fn whoever_wants_one_port_twice_is_told_so_and_has_none() {
+        let port = Some(Claim::tcp(None, None).unwrap().port());
+        let loopback = Some("127.0.0.1".parse().unwrap());
+        let wanted = [(SocketKind::Stream, None, port), (SocketKind::Stream, loopback, port)];
+        let error = Claim::all(wanted).unwrap_err();
+        assert!(matches!(error, ClaimError::Twice(_)), "{error}");
+        let both = [SocketKind::Stream, SocketKind::Datagram].map(|kind| (kind, None, port));
+        assert_eq!(Claim::all(both).unwrap().len(), 2);
     }
 
     #[test]

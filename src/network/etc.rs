@@ -55,6 +55,14 @@ impl Etc {
         Self::make(directory, [&read("hosts"), &read("resolv.conf"), &format!("{hostname}\n")])
     }
 
+    /// Has questions for names go to this server alone.
+    pub fn ask_server(&self, server: Ipv4Addr) -> io::Result<()> {
+        let host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        let others = host.split_inclusive('\n').filter(|line| !line.starts_with("nameserver"));
+        let told = others.collect::<String>() + &format!("nameserver {server}\n");
+        rewrite(&self.directory.join("resolv.conf"), &told)
+    }
+
     /// Each file, and its path inside.
     pub fn mounts(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> {
         Self::NAMES.iter().map(|name| (self.directory.join(name), Path::new("/etc").join(name)))

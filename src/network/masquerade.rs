@@ -18,7 +18,8 @@ pub enum WayOut {
     Open,
     /// This host does not forward packets.
     NotForwarded,
-    /// Somebody's filter drops what none of its rules accepts: Docker's is one. These chains, as `ip filter FORWARD`.
+    /// Somebody's filter drops what none of its rules accepts (Docker's is one), and no rule speaks of our links. These
+    /// chains, as `ip filter FORWARD`.
     Filtered(Vec<String>),
 }
 
@@ -46,6 +47,8 @@ const INTERFACE_NAME_LENGTH: usize = 16;
 const PRIORITY: i32 = 100;
 const CHAIN: &str = "out";
 const INET: u8 = 1;
+/// Begins the name of each link of ours, and of each table.
+const OURS: &[u8] = b"terrarium";
 
 impl Netlink {
     /// What comes from `subnet` and leaves through another link than `link` gets this host's address.
@@ -89,6 +92,12 @@ impl Netlink {
         Ok(entries.iter().filter_map(|entry| closed_chain(entry)).collect())
     }
 
+    /// Whether some rule of somebody else's speaks of our links: then its writer has thought of them.
+    fn is_known(&mut self) -> nix::Result<bool> {
+        let rules = self.list(filter(libc::NFT_MSG_GETRULE, libc::AF_UNSPEC, 0))?;
+        Ok(rules.iter().any(|rule| names_our_links(rule)))
+    }
+
     fn together(&mut self, messages: Vec<Message>) -> nix::Result<()> {
         let batch = |kind: i32| {
             let [a, b] = u16::try_from(libc::NFNL_SUBSYS_NFTABLES).unwrap_or_default().to_be_bytes();
@@ -107,8 +116,14 @@ pub fn way_out() -> WayOut {
     if forwarding.trim() != "1" {
         return WayOut::NotForwarded;
     }
-    let closed = Netlink::filter().and_then(|mut filter| filter.closed_chains()).unwrap_or_default();
-    if closed.is_empty() { WayOut::Open } else { WayOut::Filtered(closed) }
+    let look = || -> nix::Result<(Vec<String>, bool)> {
+        let mut filter = Netlink::filter()?;
+        Ok((filter.closed_chains()?, filter.is_known()?))
+    };
+    match look() {
+        Ok((closed, false)) if !closed.is_empty() => WayOut::Filtered(closed),
+        _ => WayOut::Open,
+    }
 }
 
 /// `ip saddr SUBNET oifname != LINK masquerade`
@@ -160,6 +175,13 @@ fn filter(kind: i32, family: i32, flags: i32) -> Message {
 /// Numbers in these messages are in network order.
 fn number(value: i32) -> [u8; 4] {
     value.to_be_bytes()
+}
+
+fn names_our_links(rule: &[u8]) -> bool {
+    let parts = || attributes(rule.get(4..).unwrap_or_default());
+    let names_them = |value: &[u8]| value.windows(OURS.len()).any(|part| part == OURS);
+    let is_own = parts().any(|(kind, value)| kind == NFTA_RULE_TABLE && names_them(value));
+    !is_own && parts().any(|(kind, value)| kind == NFTA_RULE_EXPRESSIONS && names_them(value))
 }
 
 fn closed_chain(entry: &[u8]) -> Option<String> {

@@ -13,11 +13,13 @@ mod flow;
 mod link;
 mod masquerade;
 mod netlink;
+mod outlet;
 mod register;
 mod relay;
 
-pub use bridge::{Bridge, BridgeError, Port, clear_leftovers, leftovers, usual_address};
+pub use bridge::{Bridge, BridgeError, Port, clear_leftovers, leftovers, unplug_lost, usual_address};
 pub use claim::{Claim, ClaimError};
 pub use etc::Etc;
 pub use masquerade::{WayOut, way_out};
+pub use outlet::{Carrier, NAME_SERVER, Outlet, OutletError};
 pub use relay::{Relay, RelayError};

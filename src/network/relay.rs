@@ -19,7 +19,7 @@ use tracing::{debug, warn};
 
 use super::claim::Claim;
 use super::datagram::{Heard, Talks};
-use super::flow::{Course, Flow, Interests, Pipes, reset};
+use super::flow::{Course, Flow, Interests, Pipes, Side, reset};
 use crate::runtime::{Made, SocketKind, SocketMaker, accept};
 
 /// Connects the host's ports to the container's, for as long as it lives.
@@ -72,7 +72,7 @@ enum Source {
     Maker,
     /// A socket of a claim.
     Listener(usize, usize),
-    Flow(u64),
+    Flow(u64, Side),
     Talk(u64),
     Silence,
 }
@@ -127,7 +127,7 @@ impl Relay {
                         None => {}
                     }
                 }
-                Source::Flow(id) => self.go_on(id),
+                Source::Flow(id, side) => self.go_on(id, side, event.events()),
                 Source::Talk(id) => self.answer(id),
                 Source::Silence => self.forget_the_silent(),
             }
@@ -240,7 +240,7 @@ impl Relay {
         let flow = Flow::new(client, socket.into());
         let none = Interests { client: EpollFlags::empty(), server: EpollFlags::empty() };
         self.flows.insert(id, (flow, none));
-        self.go_on(id);
+        self.go_on(id, Side::Server, EpollFlags::empty());
     }
 
     fn begin_talk(&mut self, id: u64, socket: OwnedFd, port: u16) {
@@ -265,14 +265,15 @@ impl Relay {
         self.maker.address()
     }
 
-    fn go_on(&mut self, id: u64) {
+    fn go_on(&mut self, id: u64, side: Side, happened: EpollFlags) {
         let Some((flow, interests)) = self.flows.get_mut(&id) else { return };
-        let over = flow.turn(&mut self.pipes) == Course::Over || {
+        let over = flow.turn(side, happened, &mut self.pipes) == Course::Over || {
             let (before, now) = (*interests, flow.interests());
             *interests = now;
             let (client, server) = flow.sockets();
-            let watched = watch(&self.epoll, client, id, before.client, now.client)
-                .and_then(|()| watch(&self.epoll, server, id, before.server, now.server));
+            let (at_client, at_server) = (Source::Flow(id, Side::Client), Source::Flow(id, Side::Server));
+            let watched = watch(&self.epoll, client, at_client, before.client, now.client)
+                .and_then(|()| watch(&self.epoll, server, at_server, before.server, now.server));
             if watched.is_err() {
                 reset(client);
                 reset(server);
@@ -324,7 +325,8 @@ impl Source {
             Self::Maker => 0,
             Self::Silence => 1,
             Self::Listener(claim, listener) => 2 | (listener as u64) << 3 | (claim as u64) << 5,
-            Self::Flow(id) => 3 | id << 3,
+            Self::Flow(id, Side::Client) => 3 | id << 4,
+            Self::Flow(id, Side::Server) => 3 | 1 << 3 | id << 4,
             Self::Talk(id) => 4 | id << 3,
         }
     }
@@ -335,7 +337,8 @@ impl Source {
             0 => Self::Maker,
             1 => Self::Silence,
             2 => Self::Listener(number(token >> 5), number(token >> 3 & 3)),
-            3 => Self::Flow(token >> 3),
+            3 if token & 8 == 0 => Self::Flow(token >> 4, Side::Client),
+            3 => Self::Flow(token >> 4, Side::Server),
             _ => Self::Talk(token >> 3),
         }
     }
@@ -346,8 +349,14 @@ fn event(source: Source, flags: EpollFlags) -> EpollEvent {
 }
 
 /// What nothing is expected of is not watched at all: an end that has hung up would be reported for ever.
-fn watch(epoll: &Epoll, socket: &TcpStream, id: u64, before: EpollFlags, now: EpollFlags) -> nix::Result<()> {
-    let mut event = event(Source::Flow(id), now);
+fn watch(
+    epoll: &Epoll,
+    socket: &TcpStream,
+    source: Source,
+    before: EpollFlags,
+    now: EpollFlags,
+) -> nix::Result<()> {
+    let mut event = event(source, now);
     match (before.is_empty(), now.is_empty()) {
         _ if before == now => Ok(()),
         (true, _) => epoll.add(socket, event),
@@ -376,7 +385,8 @@ mod tests {
             Source::Silence,
             Source::Listener(0, 0),
             Source::Listener(70, 1),
-            Source::Flow(1 << 40),
+            Source::Flow(1 << 40, Side::Client),
+            Source::Flow(1 << 40, Side::Server),
             Source::Talk(1 << 40),
         ];
         for source in sources {

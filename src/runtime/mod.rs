@@ -19,11 +19,12 @@
 //! what will be done, `plan` prepares it (`isolation`, `root`, `mounts`, `ids`, each an `operation` or several), `resources`
 //! reads its limits, `create` clones, `init` walks through the plan in the child, `message` is what it tells its keeper, and
 //! `container` is what the keeper holds, with `cgroup`, `freeze` and `processes`. `enter` and `exec` are the same for one more
-//! process: what it does, and what the keeper holds of it; `sockets` reaches into its network. `lent` knows which ids a user
-//! may map, and `removal` removes what those have made. All `unsafe` is in `sys`.
+//! process: what it does, and what the keeper holds of it; `sockets` reaches into its network, and a `companion` of the host's
+//! may work for it. `lent` knows which ids a user may map, and `removal` removes what those have made. All `unsafe` is in `sys`.
 
 mod bundle;
 mod cgroup;
+mod companion;
 mod container;
 mod create;
 mod default_spec;
@@ -52,7 +53,12 @@ mod steps;
 mod sys;
 
 pub use bundle::{Bundle, BundleError, CreateOptions, Durability, Root, Stdio};
+<<<<<<< HEAD
 pub use cgroup::{CgroupError, Cgroups, Controller, Freezer, Lack, LimitError, Limits, NoSuchFreezer, Swap};
+=======
+pub use cgroup::{CgroupError, Cgroups, Controller, Freezer, Lack, LimitError, Limits, NoSuchFreezer};
+pub use companion::Companion;
+>>>>>>> 4391c4d (network: let a user's containers out, say what is left)
 pub use container::{Container, ControlError, DeleteError};
 pub use create::{CreateError, create};
 pub use default_spec::{Isolation, default_spec};

@@ -13,9 +13,12 @@
 use std::ffi::{CStr, CString};
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::ptr;
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockFlag, accept4, recvmsg};
 use nix::unistd::Pid;
 
@@ -487,6 +490,18 @@ pub(super) fn filter_calls(program: &[libc::sock_filter], flags: libc::c_ulong) 
     let set =
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
     Errno::result(set).map(drop)
+}
+
+/// Has the process that `command` will start killed when the thread that starts it ends.
+pub(super) fn die_with_parent(command: &mut Command) {
+    let parent = Pid::this();
+    let promise = move || {
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // It may have died before it could be promised.
+        if Pid::parent() == parent { Ok(()) } else { Err(Errno::ESRCH.into()) }
+    };
+    // SAFETY: between fork and exec it makes two system calls, and neither allocates nor takes a lock.
+    unsafe { command.pre_exec(promise) };
 }
 
 /// Becomes another program; returns only when that failed.

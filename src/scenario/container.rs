@@ -2,26 +2,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     time::Duration,
 };
 
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Serialize, Serializer,
-    de::{MapAccess, value::MapAccessDeserializer},
+    de::{MapAccess, SeqAccess, value::MapAccessDeserializer},
 };
 
 use super::{
     behavior::BehaviorForm,
     quantity::{CommandLine, Cpus, Grace, NameWord, Reference, SignalWord, Size, Span},
     schema::Scalar,
-    shape::{List, Maybe, One, Shape, Table},
+    shape::{List, Maybe, One, Shape, Table, read_list},
     words::WordError,
 };
 use crate::model::{
     Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, MemorySwap, NetworkMode, PortBinding,
-    Privileges, Protocol, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+    Privileges, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
 /// A container as declared. The compiler compares these fields with the model's.
@@ -57,8 +56,10 @@ pub(super) struct ContainerForm {
     #[schemars(with = "Option<Scalar>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<String>,
-    /// Ports of the host that lead to ports of the container: `8080:80`, `127.0.0.1:8080:80/udp`, or `80` for any.
-    #[serde(with = "List::<PublishWord>", skip_serializing_if = "Vec::is_empty")]
+    /// Ports of the host that lead to ports of the container: `8080:80`, `127.0.0.1:8080:80/udp`, `8000-8003:80-83`, or `80`
+    /// for any.
+    #[schemars(with = "List<PublishWord>")]
+    #[serde(with = "One::<PublishList>", skip_serializing_if = "Vec::is_empty")]
     publish: Vec<PortBinding>,
     /// What is mounted where: `data:/var/lib/data`, `/srv:/srv:ro`.
     #[serde(with = "List::<VolumeWord>", skip_serializing_if = "Vec::is_empty")]
@@ -158,52 +159,38 @@ impl Shape<RestartPolicy> for RestartWord {
     }
 }
 
-/// `[ip:]host:container[/udp]`, or `container` alone.
+/// `[ip:]host:container[/udp]`, or `container` alone; a range is as many ports.
 pub(super) struct PublishWord;
 
-impl Shape<PortBinding> for PublishWord {
-    const EXPECTED: &'static str = "a port like `8080:80`, `127.0.0.1:8080:80/udp` or `80`";
+impl Shape<Vec<PortBinding>> for PublishWord {
+    const EXPECTED: &'static str =
+        "a port like `8080:80`, `127.0.0.1:8080:80/udp`, `8000-8003:80-83` or `80`";
 
-    fn word(text: &str) -> Result<PortBinding, WordError> {
-        let wrong = || WordError::Expected { text: text.into(), expected: Self::EXPECTED };
-        let port = |word: &str| word.parse().ok().filter(|port| *port != 0).ok_or_else(wrong);
-        let (ports, protocol) = match text.rsplit_once('/') {
-            None => (text, Protocol::Tcp),
-            Some((ports, "tcp")) => (ports, Protocol::Tcp),
-            Some((ports, "udp")) => (ports, Protocol::Udp),
-            Some(_) => return Err(wrong()),
-        };
-        let Some((outside, container)) = ports.rsplit_once(':') else {
-            return Ok(PortBinding { ip: None, host: None, container: port(ports)?, protocol });
-        };
-        let (ip, host) = match outside.rsplit_once(':') {
-            None => (None, Some(port(outside)?)),
-            Some((ip, host)) => {
-                let bare = ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip);
-                let ip: IpAddr = bare.parse().map_err(|_| wrong())?;
-                // Docker's way to say "any free port of this address".
-                (Some(ip), if host.is_empty() { None } else { Some(port(host)?) })
-            }
-        };
-        Ok(PortBinding { ip, host, container: port(container)?, protocol })
+    fn word(text: &str) -> Result<Vec<PortBinding>, WordError> {
+        Ok(PortBinding::read(text)?)
     }
 
-    fn write<S: Serializer>(value: &PortBinding, serializer: S) -> Result<S::Ok, S::Error> {
-        let ip = match value.ip {
-            Some(IpAddr::V6(ip)) => format!("[{ip}]:"),
-            Some(IpAddr::V4(ip)) => format!("{ip}:"),
-            None => String::new(),
-        };
-        let host = match value.host {
-            Some(host) => format!("{host}:"),
-            None if value.ip.is_some() => ":".to_owned(),
-            None => String::new(),
-        };
-        let protocol = match value.protocol {
-            Protocol::Tcp => "",
-            Protocol::Udp => "/udp",
-        };
-        serializer.serialize_str(&format!("{ip}{host}{}{protocol}", value.container))
+    fn write<S: Serializer>(value: &Vec<PortBinding>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(value.iter().map(ToString::to_string))
+    }
+}
+
+/// A list of such words, which may come to more ports than it has words.
+struct PublishList;
+
+impl Shape<Vec<PortBinding>> for PublishList {
+    const EXPECTED: &'static str = "a list of ports like `[\"8080:80\"]`";
+
+    fn nothing() -> Option<Vec<PortBinding>> {
+        Some(Vec::new())
+    }
+
+    fn list<'de, A: SeqAccess<'de>>(items: A) -> Result<Vec<PortBinding>, A::Error> {
+        Ok(read_list::<PublishWord, Vec<PortBinding>, A>(items)?.concat())
+    }
+
+    fn write<S: Serializer>(value: &Vec<PortBinding>, serializer: S) -> Result<S::Ok, S::Error> {
+        PublishWord::write(value, serializer)
     }
 }
 
@@ -319,23 +306,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn published_ports_read_back() {
-        for text in ["80", "8080:80", "127.0.0.1:8080:80/udp", "[::1]:8080:80", "127.0.0.1::80"] {
-            let binding = PublishWord::word(text).unwrap();
-            let mut yaml = Vec::new();
-            PublishWord::write(&binding, &mut serde_yaml::Serializer::new(&mut yaml)).unwrap();
-            assert_eq!(String::from_utf8(yaml).unwrap().trim().trim_matches('\''), text);
-        }
-    }
-
-    #[test]
-    fn what_is_no_port_is_refused() {
-        for text in ["", ":80", "0:80", "80:0", "65536", "80:80:80", "80/sctp", "-1:80", "a:80", "::1"] {
-            assert!(PublishWord::word(text).is_err(), "{text} was read");
-        }
-    }
 
     #[test]
     fn a_volume_needs_a_source_and_an_absolute_target() {

@@ -15,6 +15,8 @@ pub(super) enum WordError {
     Dockers { text: String, ours: &'static str },
     #[error("{0}")]
     Name(#[from] crate::model::InvalidName),
+    #[error("{0}")]
+    Publish(#[from] crate::model::InvalidPublish),
 }
 
 impl WordError {

@@ -14,13 +14,13 @@ use terrarium::network::{Bridge, Etc, clear_leftovers, leftovers};
 use crate::stage::{SOON, eventually};
 
 /// A process in a network of its own, with the files that tell of it.
-struct Resident {
+pub(crate) struct Resident {
     process: Child,
     etc: Etc,
 }
 
 impl Resident {
-    fn new(place: &std::path::Path, name: &str) -> Self {
+    pub(crate) fn new(place: &std::path::Path, name: &str) -> Self {
         let mut process = Command::new("unshare");
         process.args(["--net", "sh", "-c", "echo here; exec sleep 1000"]).stdout(Stdio::piped());
         let mut process = process.spawn().unwrap();
@@ -29,12 +29,12 @@ impl Resident {
         Self { process, etc }
     }
 
-    fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.process.id().cast_signed()
     }
 
     /// Does something in its network.
-    fn inside<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn inside<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> T {
         let network = File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();
         let visit = move || {
             setns(network, CloneFlags::CLONE_NEWNET).unwrap();
@@ -56,7 +56,7 @@ impl Drop for Resident {
 }
 
 /// Lives through something on a host of its own, whose loopback interface is up.
-fn on_a_host_of_its_own(act: impl FnOnce() + Send + 'static) {
+pub(crate) fn on_a_host_of_its_own(act: impl FnOnce() + Send + 'static) {
     if !geteuid().is_root() {
         println!("skipped: the bridge, which only root can make");
         return;
@@ -73,7 +73,7 @@ fn on_a_host_of_its_own(act: impl FnOnce() + Send + 'static) {
     thread::spawn(live).join().unwrap();
 }
 
-fn run(command: &str) -> String {
+pub(crate) fn run(command: &str) -> String {
     let output = Command::new("sh").args(["-c", command]).output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -5,6 +5,7 @@
 
 mod bridge;
 mod datagram;
+mod outlet;
 mod paused;
 mod relay;
 #[path = "../runtime/stage.rs"]

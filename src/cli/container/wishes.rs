@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +11,8 @@ use thiserror::Error;
 use super::quantity::{bytes, count, grace, policy, shares, span, swap, thousandths};
 use crate::keeper::ContainerId;
 use crate::model::{
-    Access, CallFilter, ContainerSpec, HealthCheck, LAB_IMAGE, MemorySwap, Name, NetworkMode, PortBinding,
-    Privileges, Protocol, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+    Access, CallFilter, ContainerSpec, HealthCheck, InvalidPublish, LAB_IMAGE, MemorySwap, Name, NetworkMode,
+    PortBinding, Privileges, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
 /// All that can be said about a container that is to be.
@@ -415,69 +413,14 @@ fn network(text: &str) -> Result<NetworkMode, String> {
 struct Published(Vec<PortBinding>);
 
 impl Published {
-    fn read(text: &str) -> Result<Self, String> {
-        Self::parts(text).ok_or_else(|| "[[IP:]HOST:]PORT[/tcp|/udp] is wanted, like 8080:80".into())
+    fn read(text: &str) -> Result<Self, InvalidPublish> {
+        PortBinding::read(text).map(Self)
     }
-
-    fn parts(text: &str) -> Option<Self> {
-        let (ports, protocol) = match text.split_once('/') {
-            None => (text, Protocol::Tcp),
-            Some((ports, "tcp")) => (ports, Protocol::Tcp),
-            Some((ports, "udp")) => (ports, Protocol::Udp),
-            Some(_) => return None,
-        };
-        let (before, inside) = ports.rsplit_once(':').unwrap_or(("", ports));
-        let (ip, host) = match before.rsplit_once(':') {
-            Some((ip, host)) => (Some(ip), host),
-            None => (None, before),
-        };
-        let ip: Option<IpAddr> = match ip.filter(|ip| !ip.is_empty()) {
-            Some(ip) => Some(ip.trim_matches(['[', ']']).parse().ok()?),
-            None => None,
-        };
-        let inside = range(inside)?;
-        let hosts: Vec<Option<u16>> = match host {
-            "" | "0" => inside.clone().map(|_| None).collect(),
-            host => range(host)?.map(Some).collect(),
-        };
-        if hosts.len() != inside.clone().count() {
-            return None;
-        }
-        let bindings = hosts.into_iter().zip(inside);
-        Some(Self(bindings.map(|(host, container)| PortBinding { ip, host, container, protocol }).collect()))
-    }
-}
-
-/// `80` or `8000-8010`.
-fn range(text: &str) -> Option<RangeInclusive<u16>> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
-    (first > 0 && first <= last).then_some(first..=last)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn published(text: &str) -> Option<Vec<(String, Option<u16>, u16)>> {
-        let parts = Published::parts(text)?;
-        let ip = |ip: Option<IpAddr>| ip.map(|ip| ip.to_string()).unwrap_or_default();
-        Some(parts.0.into_iter().map(|port| (ip(port.ip), port.host, port.container)).collect())
-    }
-
-    #[test]
-    fn ports_are_written_as_dockers_are() {
-        let one = |ip: &str, host, inside| Some(vec![(ip.to_owned(), host, inside)]);
-        assert_eq!(published("80"), one("", None, 80));
-        assert_eq!(published("8080:80/udp"), one("", Some(8080), 80));
-        assert_eq!(published("127.0.0.1:8080:80"), one("127.0.0.1", Some(8080), 80));
-        assert_eq!(published("127.0.0.1::80"), one("127.0.0.1", None, 80));
-        assert_eq!(published("[::1]:8080:80"), one("::1", Some(8080), 80));
-        assert_eq!(published("8000-8002:80-82").map(|ports| ports.len()), Some(3));
-        for wrong in ["", "0", "x:80", "8080:80/sctp", "1-3:80", "80:", "70000"] {
-            assert_eq!(published(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn words_have_the_last_word_over_files() {

@@ -113,7 +113,7 @@ draw! {
         "description": PublishWord::EXPECTED,
         "anyOf": [
             { "type": "integer", "minimum": 1, "maximum": 65535 },
-            { "type": "string", "pattern": r"^((\[?[0-9a-fA-F.:]+\]?:)?(\+?[0-9]+)?:)?\+?[0-9]+(/tcp|/udp)?$" },
+            { "type": "string", "pattern": r"^((\[?[0-9a-fA-F.:]+\]?:)?(\+?[0-9]+(-\+?[0-9]+)?)?:)?\+?[0-9]+(-\+?[0-9]+)?(/tcp|/udp)?$" },
         ],
     });
     VolumeWord, "Volume": |_| text(VolumeWord::EXPECTED, r"[^:]+:/[\s\S]*");

@@ -55,7 +55,7 @@ pub enum HouseError {
 }
 
 /// Begins the name of each run's directory and cgroup.
-const RUN: &str = "terrarium-replay-";
+pub const RUN: &str = "terrarium-replay-";
 /// Where a run keeps account of its bridge.
 const NETWORK: &str = "network";
 
@@ -69,10 +69,10 @@ impl House {
         cgroups: &Cgroups,
         images: Option<Store>,
     ) -> Result<Self, HouseError> {
-        let base = root.map_or_else(Base::usual, |chosen| Base::Chosen(chosen.into()));
+        let base = Base::of(root);
         // Nobody moves in or clears while we do.
         let door = base.lock()?;
-        clear_dead_runs(base.path(), cgroups)?;
+        clear_dead(base.path(), cgroups)?;
         let path = free_name(base.path(), &format!("{RUN}{}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&path).map_err(files("make", &path))?;
         let own = lock(&path.join("lock"), FlockArg::LockExclusiveNonblock)?;
@@ -211,6 +211,22 @@ impl Premises for House {
     }
 }
 
+/// Where the directories of all runs lie, those of the dead included.
+pub fn runs(root: Option<&Path>) -> PathBuf {
+    Base::of(root).path().to_path_buf()
+}
+
+/// Clears what runs have left that were killed. Those that live are left alone.
+pub fn clear_dead_runs(root: Option<&Path>) -> Result<(), HouseError> {
+    let base = Base::of(root);
+    if !base.path().is_dir() {
+        return Ok(());
+    }
+    let door = base.lock()?;
+    clear_dead(base.path(), &Cgroups::detect())?;
+    base.remove_if_empty(&door)
+}
+
 /// Where the directories of all runs lie.
 enum Base {
     /// Where this user's containers usually are.
@@ -220,6 +236,10 @@ enum Base {
 }
 
 impl Base {
+    fn of(root: Option<&Path>) -> Self {
+        root.map_or_else(Self::usual, |chosen| Self::Chosen(chosen.into()))
+    }
+
     /// Root's in /run, a user's where the session keeps such things, else in a directory of that user's in /tmp.
     fn usual() -> Self {
         let user = geteuid();
@@ -291,7 +311,7 @@ fn lock(path: &Path, how: FlockArg) -> Result<Flock<File>, HouseError> {
     })
 }
 
-fn clear_dead_runs(base: &Path, cgroups: &Cgroups) -> Result<(), HouseError> {
+fn clear_dead(base: &Path, cgroups: &Cgroups) -> Result<(), HouseError> {
     for entry in fs::read_dir(base).map_err(files("read", base))?.filter_map(Result::ok) {
         let name = entry.file_name();
         if !name.to_string_lossy().starts_with(RUN) {

@@ -31,7 +31,7 @@ use tracing::{debug, warn};
 
 use self::cell::{Cell, CellError};
 use self::guest::{Guest, Guests};
-use self::house::{House, HouseError};
+use self::house::House;
 use self::images::Images;
 use self::network::Networks;
 use self::ports::Ports;
@@ -51,6 +51,7 @@ use crate::network::{self as net, Etc};
 use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio, Swap};
 
 pub use self::bundle::{Unlivable, check};
+pub use self::house::{HouseError, RUN, clear_dead_runs, runs};
 
 /// How long a freezer may take before the pause is given up.
 const FREEZE_DEADLINE: Duration = Duration::from_secs(5);

@@ -8,11 +8,14 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use tracing::warn;
 
 use super::Linux;
 use super::premises::Place;
 use crate::model::{ContainerSpec, Id, Name, NetworkMode};
-use crate::network::{Bridge, BridgeError, Etc, Port, usual_address};
+use crate::network::{
+    Bridge, BridgeError, Carrier, Etc, NAME_SERVER, Outlet, OutletError, Port, unplug_lost, usual_address,
+};
 use crate::runtime::Isolation;
 
 /// The networks of all containers.
@@ -48,6 +51,8 @@ struct Joined {
     etc: Etc,
     hostname: String,
     link: Link,
+    /// Of a user's container, while it runs.
+    outlet: Option<Outlet>,
     stage: Stage,
 }
 
@@ -101,6 +106,9 @@ impl Linux {
                 };
                 let hostname = own_name();
                 let etc = Etc::write(directory.clone(), &hostname, link.address()).map_err(files)?;
+                if matches!(link, Link::Alone(_)) && Carrier::find().is_ok() {
+                    etc.ask_server(NAME_SERVER).map_err(files)?;
+                }
                 (Network::New, hostname, etc, link)
             }
             NetworkMode::None => {
@@ -121,7 +129,13 @@ impl Linux {
             }
         };
         let address = if let Link::Alone(address) = &link { Some(*address) } else { None };
-        let joined = Joined { etc: etc.clone(), hostname: hostname.clone(), link, stage: Stage::Created };
+        let joined = Joined {
+            etc: etc.clone(),
+            hostname: hostname.clone(),
+            link,
+            outlet: None,
+            stage: Stage::Created,
+        };
         self.networks.joined.insert(id, joined);
         self.networks.names.insert(id, name.clone());
         Ok(Surroundings { place, network, hostname, etc, address })
@@ -139,6 +153,14 @@ impl Linux {
             };
             *port = Some(bridge.attach(pid, &joined.etc, &name, &joined.hostname)?);
         }
+        if let Link::Alone(_) = &joined.link {
+            // Without one it lives all the same; `doctor` says what it lacks.
+            match Outlet::open(pid) {
+                Ok(outlet) => joined.outlet = Some(outlet),
+                Err(OutletError::NoCarrier | OutletError::NoTun { .. }) => {}
+                Err(error) => warn!(name, %error, "it does not get out of this host"),
+            }
+        }
         // Who shares a network has that one's files, too.
         if !matches!(joined.link, Link::Shared) {
             let path = joined.etc.hosts();
@@ -154,6 +176,15 @@ impl Linux {
             (joined, &mut self.networks.bridge)
         {
             bridge.detach(&port);
+        }
+    }
+
+    /// Unplugs a container that nobody has kept, and whose files were in this directory: others still know its name.
+    pub fn forget_lost(&self, etc: PathBuf) {
+        if self.isolation == Isolation::Root
+            && let Err(error) = unplug_lost(&self.premises.network(), &Etc::at(etc))
+        {
+            warn!(%error, "others may still know the name of a container that was lost");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Published ports: claimed by listening on them, relayed into the container, given back when its process is gone.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use thiserror::Error;
@@ -31,10 +32,9 @@ pub(super) enum PortError {
 impl Linux {
     /// All of them, or none.
     pub(super) fn claim_ports(&mut self, id: Id, wanted: &[PortBinding]) {
-        let claim = |binding: &PortBinding| {
-            Ok((Claim::of(kind_of(binding.protocol), binding.ip, binding.host)?, binding.container))
-        };
-        let claims: Result<Vec<(Claim, u16)>, ClaimError> = wanted.iter().map(claim).collect();
+        let claims = Claim::all(wanted.iter().map(wish)).map(|claims| {
+            claims.into_iter().zip(wanted.iter().map(|binding| binding.container)).collect::<Vec<_>>()
+        });
         match claims {
             Ok(claims) => {
                 let held = claims.iter().map(|(claim, inside)| held(claim, *inside)).collect();
@@ -81,9 +81,11 @@ impl Ports {
 
 /// Finds out whether each of these can be had, and gives it back at once.
 pub(super) fn try_each(wanted: &[PortBinding]) -> Result<(), ClaimError> {
-    wanted
-        .iter()
-        .try_for_each(|binding| Claim::of(kind_of(binding.protocol), binding.ip, binding.host).map(drop))
+    wanted.iter().map(wish).try_for_each(|(kind, ip, port)| Claim::of(kind, ip, port).map(drop))
+}
+
+fn wish(binding: &PortBinding) -> (SocketKind, Option<IpAddr>, Option<u16>) {
+    (kind_of(binding.protocol), binding.ip, binding.host)
 }
 
 fn kind_of(protocol: Protocol) -> SocketKind {

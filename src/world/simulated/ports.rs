@@ -25,7 +25,7 @@ impl Ports {
     pub(super) fn claim(&mut self, id: Id, wanted: &[PortBinding]) -> Result<Vec<HeldPort>, Failure> {
         let held_before = self.held.len();
         for binding in wanted {
-            match self.hold(binding) {
+            match self.hold(id, binding) {
                 Ok(port) => self.held.push((id, port)),
                 Err(failure) => {
                     self.held.truncate(held_before);
@@ -46,14 +46,17 @@ impl Ports {
         found.map(|(id, port)| (*id, port.container))
     }
 
-    fn hold(&mut self, binding: &PortBinding) -> Result<HeldPort, Failure> {
+    fn hold(&mut self, id: Id, binding: &PortBinding) -> Result<HeldPort, Failure> {
         let ip = binding.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let port = |host| HeldPort { ip, host, container: binding.container, protocol: binding.protocol };
         let Some(host) = binding.host else {
             return self.ephemeral(port);
         };
         let wanted = port(host);
-        if self.is_free(&wanted) { Ok(wanted) } else { Err(taken(&wanted)) }
+        match self.holder(&wanted) {
+            None => Ok(wanted),
+            Some(holder) => Err(if holder == id { twice(&wanted) } else { taken(&wanted) }),
+        }
     }
 
     fn ephemeral(&mut self, port: impl Fn(u16) -> HeldPort) -> Result<HeldPort, Failure> {
@@ -61,21 +64,30 @@ impl Ports {
             let candidate = port(self.next_ephemeral);
             self.next_ephemeral =
                 if self.next_ephemeral == LAST_EPHEMERAL { FIRST_EPHEMERAL } else { self.next_ephemeral + 1 };
-            if self.is_free(&candidate) {
+            if self.holder(&candidate).is_none() {
                 return Ok(candidate);
             }
         }
         Err(Failure { code: None, message: "every host port is already allocated (stop a container)".into() })
     }
 
-    /// The same number may be held on different addresses, but not beside one that stands for all addresses.
-    fn is_free(&self, wanted: &HeldPort) -> bool {
-        self.held.iter().all(|(_, held)| {
-            held.protocol != wanted.protocol
-                || held.host != wanted.host
-                || (held.ip != wanted.ip && !held.ip.is_unspecified() && !wanted.ip.is_unspecified())
-        })
+    /// Who is in the way. The same number may be held on different addresses, but not beside one that stands for all addresses.
+    fn holder(&self, wanted: &HeldPort) -> Option<Id> {
+        let in_the_way = |held: &HeldPort| {
+            held.protocol == wanted.protocol
+                && held.host == wanted.host
+                && (held.ip == wanted.ip || held.ip.is_unspecified() || wanted.ip.is_unspecified())
+        };
+        self.held.iter().find(|(_, held)| in_the_way(held)).map(|(id, _)| *id)
     }
+}
+
+fn twice(port: &HeldPort) -> Failure {
+    let message = format!(
+        "cannot hold host port {} twice: port is already allocated to this very container (publish each host port once)",
+        port.host
+    );
+    Failure { code: None, message }
 }
 
 fn taken(port: &HeldPort) -> Failure {
