@@ -33,6 +33,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{dup2_stdin, setsid};
 
 pub use call::{Call, CallError, KEEPER};
@@ -66,11 +67,19 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let _ = setsid();
+    open_as_many_files_as_we_may();
     let _ = nix::sys::prctl::set_name(c"terrarium-keepe");
     let estate = Estate::at(data.into(), run.into());
     let lived =
         if task == Task::Create.word() { create(estate, id, asking) } else { resume(estate, id, asking) };
     if lived.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Each client of a published port takes two.
+fn open_as_many_files_as_we_may() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 /// Nothing is left of whoever started it, this conversation excepted.

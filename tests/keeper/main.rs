@@ -10,6 +10,7 @@ mod full_disk;
 mod journal;
 mod life;
 mod oddities;
+mod ports;
 mod reboot;
 mod stage;
 mod streams;

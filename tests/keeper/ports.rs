@@ -1,0 +1,277 @@
+//! Published ports from the command line: what cannot be had, what many clients make of it, and what stays when it is over.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::geteuid;
+use terrarium::network::leftovers;
+
+use crate::stage::{SOON, Stage, eventually, is_forbidden, kill};
+
+/// How often something is begun and ended; more of it shows what is rare: `TERRARIUM_CYCLES=500`.
+const CYCLES: u32 = 8;
+/// Where servers listen, inside.
+const INSIDE: u16 = 5201;
+
+fn cycles() -> u32 {
+    env::var("TERRARIUM_CYCLES").ok().and_then(|count| count.parse().ok()).unwrap_or(CYCLES)
+}
+
+/// Lives through something on a host of its own: a network namespace in which nobody else is. Only root can make one.
+fn on_a_host_of_its_own(what: &str, act: impl FnOnce() + Send + 'static) {
+    if is_forbidden(what) {
+        return;
+    }
+    if !geteuid().is_root() {
+        return println!("skipped: {what}, only root can make a host's network");
+    }
+    let live = || {
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        run("ip link set lo up");
+        act();
+    };
+    thread::spawn(live).join().unwrap();
+}
+
+fn run(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn links() -> String {
+    run("ip -o link; ip -o addr; ip route")
+}
+
+/// The container's PID 1.
+fn pid(stage: &Stage, name: &str) -> i32 {
+    stage.good(&["inspect", "-f", "{{.State.Pid}}", name]).parse().unwrap()
+}
+
+/// A server in the container's network, whose other end this test is.
+fn server_in(pid: i32) -> TcpListener {
+    let network = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+    let listen = move || {
+        setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, INSIDE)).unwrap()
+    };
+    thread::spawn(listen).join().unwrap()
+}
+
+fn port_of(stage: &Stage, name: &str) -> u16 {
+    let told = stage.good(&["port", name, &INSIDE.to_string()]);
+    told.rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+#[test]
+fn a_port_that_cannot_be_had_is_named_and_nothing_is_reserved() {
+    if is_forbidden("ports that cannot be had") {
+        return;
+    }
+    let stage = Stage::new();
+    let somebodys = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = somebodys.local_addr().unwrap().port();
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let cases = [
+        // Nobody has asked the host yet.
+        ("0:80".to_owned(), "`0` is no port", false),
+        ("8080:0".to_owned(), "`0` is no port", false),
+        ("65536:80".to_owned(), "`65536` is no port", false),
+        ("8080:80/sctp".to_owned(), "tcp or udp", false),
+        ("8000-8003:80".to_owned(), "4 of the host for 1 of the container", false),
+        (format!("127.0.0.1:{taken}:80"), "port is already allocated (choose another", true),
+        (format!("192.0.2.7:{free}:80"), "no such address (ip addr shows", true),
+        (format!("127.0.0.1:{free}:80,127.0.0.1:{free}:81"), "twice: port is already allocated", true),
+        (
+            format!("127.0.0.1:{free}:80,127.0.0.1:{taken}:81"),
+            "port is already allocated (choose another",
+            true,
+        ),
+    ];
+    for (published, why, is_created) in cases {
+        let mut words = vec!["run", "-d", "--name", "web"];
+        words.extend(published.split(',').flat_map(|port| ["-p", port]));
+        words.push("lab");
+        let complaint = stage.bad(&words, 125);
+        assert!(complaint.contains(why), "{published}: {complaint}");
+        if is_created {
+            assert_eq!(
+                stage.good(&["ps", "-a", "--format", "{{.Names}} {{.State}} {{.Ports}}"]),
+                "web created"
+            );
+            stage.good(&["rm", "web"]);
+        }
+        drop(TcpListener::bind(("127.0.0.1", free)).unwrap());
+    }
+    if geteuid().is_root() {
+        return println!("skipped: a port for root alone, root may have it");
+    }
+    let complaint = stage.run(&["run", "-d", "--name", "web", "-p", "127.0.0.1:1:80", "lab"]).complaint;
+    assert!(complaint.is_empty() || complaint.contains("from 1024 on"), "{complaint}");
+}
+
+#[test]
+fn a_thousand_connections_are_held_while_another_container_stops() {
+    const MANY: usize = 1000;
+    on_a_host_of_its_own("a thousand connections", || {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        if hard < 4 * MANY as u64 {
+            return println!(
+                "skipped: a thousand connections, for which this process may not open enough files"
+            );
+        }
+        // The keeper is on its own with this.
+        let told = format!("127.0.0.1::{INSIDE}");
+        let stage = Stage::new();
+        for name in ["web", "other"] {
+            stage.good(&["run", "-d", "-p", &told, "--name", name, "lab"]);
+        }
+        setrlimit(Resource::RLIMIT_NOFILE, hard.min(4 * MANY as u64).max(soft), hard).unwrap();
+        let server = server_in(pid(&stage, "web"));
+        let port = port_of(&stage, "web");
+        let mut held: Vec<(TcpStream, TcpStream)> = (0..MANY)
+            .map(|_| {
+                let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                let (inside, _) = server.accept().unwrap();
+                for end in [&client, &inside] {
+                    end.set_read_timeout(Some(SOON)).unwrap();
+                }
+                (client, inside)
+            })
+            .collect();
+        let mut converse = || {
+            // They need not have been accepted in the order in which they connected: so all ask, and all are answered.
+            for (nth, (client, _)) in held.iter_mut().enumerate() {
+                client.write_all(&u32::try_from(nth).unwrap().to_be_bytes()).unwrap();
+            }
+            let mut number = [0; 4];
+            for (_, inside) in &mut held {
+                inside.read_exact(&mut number).unwrap();
+                inside.write_all(&number).unwrap();
+            }
+            for (nth, (client, _)) in held.iter_mut().enumerate() {
+                client.read_exact(&mut number).unwrap();
+                assert_eq!(u32::from_be_bytes(number) as usize, nth);
+            }
+        };
+        converse();
+        stage.good(&["stop", "-t", "0", "other"]);
+        stage.good(&["rm", "other"]);
+        converse();
+        stage.good(&["rm", "-f", "web"]);
+        let (client, _) = &mut held[0];
+        assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)), "its own stop ends them");
+    });
+}
+
+#[test]
+fn what_starts_and_stops_with_a_port_leaves_nothing_of_it() {
+    on_a_host_of_its_own("starts and stops with a port", || {
+        let before = links();
+        let stage = Stage::new();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let published = format!("{port}:{INSIDE}");
+        stage.good(&["create", "-p", &published, "--name", "web", "lab"]);
+        for _ in 0..cycles() {
+            stage.good(&["start", "web"]);
+            drop(TcpStream::connect(("127.0.0.1", port)).unwrap());
+            stage.good(&["stop", "-t", "0", "web"]);
+            // Free the moment that stop has answered.
+            drop(TcpListener::bind(("0.0.0.0", port)).unwrap());
+        }
+        stage.good(&["rm", "web"]);
+        eventually("its links go", || links() == before);
+        assert_eq!(leftovers(), Vec::<String>::new());
+        assert_eq!(run("ss -Hlntu"), "");
+    });
+}
+
+#[test]
+fn a_keeper_that_is_killed_leaves_neither_a_link_nor_a_name() {
+    on_a_host_of_its_own("keepers that are killed", || {
+        let before = links();
+        let stage = Stage::new();
+        let told = format!("127.0.0.1::{INSIDE}");
+        stage.good(&["run", "-d", "--name", "stays", "lab"]);
+        let names = || {
+            let hosts = format!("/proc/{}/root/etc/hosts", pid(&stage, "stays"));
+            fs::read_to_string(hosts).unwrap()
+        };
+        for nth in 0..cycles() {
+            stage.good(&["create", "-p", &told, "--name", "falls", "lab"]);
+            let mut start = stage.begin(&["start", "falls"]);
+            // Somewhere on the way, and now and then after it.
+            thread::sleep(Duration::from_millis(u64::from(nth) * 13 % 160));
+            let inside = stage.good(&["ps", "-q", "--filter", "name=stays", "--no-trunc"]);
+            let spared = |pid: &i32| {
+                fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| !words.contains(&inside))
+            };
+            stage.keepers().into_iter().filter(spared).for_each(kill);
+            let _ = start.wait().unwrap();
+            // Whichever command comes next puts everything in order.
+            stage.good(&["ps"]);
+            assert!(!names().contains("falls"), "after {nth}: {}", names());
+            assert!(names().contains("stays"), "{}", names());
+            stage.good(&["rm", "-f", "falls"]);
+        }
+        stage.good(&["rm", "-f", "stays"]);
+        eventually("its links go", || links() == before);
+        assert_eq!(leftovers(), Vec::<String>::new());
+        assert_eq!(run("ss -Hlntu"), "");
+    });
+}
+
+#[test]
+fn doctor_finds_what_killed_runs_have_left_and_removes_it() {
+    on_a_host_of_its_own("leftovers", || {
+        let stage = Stage::new();
+        stage.good(&["run", "-d", "--name", "web", "lab"]);
+        let id = stage.good(&["ps", "-q", "--no-trunc"]);
+        stage.keepers().into_iter().for_each(kill);
+        eventually("the container goes with its keeper", || stage.inmates().is_empty());
+        fs::create_dir_all(stage.root().join("terrarium-replay-1")).unwrap();
+        File::create(stage.root().join("terrarium-replay-1/lock")).unwrap();
+        let said = stage.run(&["doctor", "--format", "json"]).output;
+        for what in
+            [&format!("container {id}"), "terrarium-replay-1", "table ip terrarium0", "doctor --clear"]
+        {
+            assert!(said.contains(what), "{what}: {said}");
+        }
+        let said = stage.run(&["doctor", "--clear"]).output;
+        assert!(said.contains("removed table ip terrarium0 of nftables"), "{said}");
+        assert!(
+            said.contains("leftovers       none") || !said.contains(stage.root().to_str().unwrap()),
+            "{said}"
+        );
+        assert_eq!(leftovers(), Vec::<String>::new());
+        assert!(!stage.root().join("terrarium-replay-1").exists());
+        assert_eq!(stage.good(&["ps", "-a", "--format", "{{.Names}} {{.State}}"]), "web exited");
+        stage.good(&["rm", "web"]);
+    });
+}
+
+#[test]
+fn a_container_that_shares_a_network_outlives_whom_it_shares_it_with() {
+    on_a_host_of_its_own("a shared network", || {
+        let stage = Stage::new();
+        let told = format!("127.0.0.1::{INSIDE}");
+        stage.good(&["run", "-d", "-p", &told, "--name", "web", "lab"]);
+        let first = pid(&stage, "web");
+        stage.good(&["run", "-d", "--network", "container:web", "--name", "side", "lab"]);
+        let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/net")).unwrap();
+        let side = pid(&stage, "side");
+        assert_eq!(namespace(first), namespace(side));
+        stage.good(&["rm", "-f", "web"]);
+        assert_eq!(stage.good(&["ps", "--format", "{{.Names}} {{.State}}"]), "side running");
+        let complaint = stage.bad(&["restart", "-t", "0", "side"], 1);
+        assert!(complaint.contains("non running container: web (start it first"), "{complaint}");
+        stage.good(&["rm", "-f", "side"]);
+    });
+}
