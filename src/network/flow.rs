@@ -207,15 +207,13 @@ impl Pipes {
     const STOCK: usize = 16;
 
     fn take(&mut self) -> nix::Result<Pipe> {
-        match self.0.pop() {
-            Some(pipe) => Ok(pipe),
-            None => {
-                let (out, into) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-                // A user who has many of them gets smaller ones, which do as well.
-                let _ = fcntl(&into, FcntlArg::F_SETPIPE_SZ(i32::try_from(PIECE).unwrap_or(i32::MAX)));
-                Ok(Pipe { out, into })
-            }
+        if let Some(pipe) = self.0.pop() {
+            return Ok(pipe);
         }
+        let (out, into) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        // A user who has many of them gets smaller ones, which do as well.
+        let _ = fcntl(&into, FcntlArg::F_SETPIPE_SZ(i32::try_from(PIECE).unwrap_or(i32::MAX)));
+        Ok(Pipe { out, into })
     }
 
     fn give_back(&mut self, pipe: Pipe) {
