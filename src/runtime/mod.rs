@@ -53,12 +53,8 @@ mod steps;
 mod sys;
 
 pub use bundle::{Bundle, BundleError, CreateOptions, Durability, Root, Stdio};
-<<<<<<< HEAD
 pub use cgroup::{CgroupError, Cgroups, Controller, Freezer, Lack, LimitError, Limits, NoSuchFreezer, Swap};
-=======
-pub use cgroup::{CgroupError, Cgroups, Controller, Freezer, Lack, LimitError, Limits, NoSuchFreezer};
 pub use companion::Companion;
->>>>>>> 4391c4d (network: let a user's containers out, say what is left)
 pub use container::{Container, ControlError, DeleteError};
 pub use create::{CreateError, create};
 pub use default_spec::{Isolation, default_spec};
