@@ -79,7 +79,7 @@ const PLANTED: &str = "a planted bug (`break`) lives in the simulator alone";
 #[derive(Default)]
 pub(super) struct Engines {
     #[cfg(all(target_os = "linux", feature = "docker"))]
-    docker: std::cell::OnceCell<Arc<crate::engine::docker::Daemon>>,
+    docker: std::sync::Mutex<Option<Arc<crate::engine::docker::Daemon>>>,
 }
 
 impl Engines {
@@ -118,13 +118,15 @@ impl Engines {
         if let Some(lack) = missing_registry(play.scenario) {
             return Err(EngineFailure::NoDocker(lack));
         }
-        let daemon = if let Some(daemon) = self.docker.get() {
-            daemon
-        } else {
-            let daemon = Daemon::connect().map_err(|error| EngineFailure::NoDocker(error.to_string()))?;
-            self.docker.get_or_init(|| daemon)
+        let daemon = {
+            let mut known = self.docker.lock().expect("nobody panics while connecting");
+            let daemon = match known.take() {
+                Some(daemon) => daemon,
+                None => Daemon::connect().map_err(|error| EngineFailure::NoDocker(error.to_string()))?,
+            };
+            Arc::clone(known.insert(daemon))
         };
-        Ok(crate::scenario::replay::ask_docker(play, Docker::new(daemon), audience)?)
+        Ok(crate::scenario::replay::ask_docker(play, Docker::new(&daemon), audience)?)
     }
 
     #[cfg(not(all(target_os = "linux", feature = "docker")))]

@@ -173,8 +173,9 @@ impl fmt::Display for Against {
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} {}, measured {}", self.what, self.against, self.predicted, self.measured)?;
-        self.explained
-            .map_or(Ok(()), |difference| write!(f, " ({}: {})", difference.name, difference.sentence))
+        self.explained.map_or(Ok(()), |difference| {
+            write!(f, " ({}: {})", difference.name, difference.sentence.trim_end_matches('.'))
+        })
     }
 }
 

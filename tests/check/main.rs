@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not the stage that they stand on")]
 
 mod breaks;
+mod coverage;
 mod lives;
 mod own_rules;
 mod space;

@@ -276,11 +276,10 @@ fn walls(kernel: Kernel) -> String {
 }
 
 fn differences() -> String {
-    let item = |one: &Difference| {
-        let (first, rest) = one.sentence.split_at(1);
-        format!("* `{}`: {}{rest}. ({})\n", one.name, first.to_uppercase(), one.source)
+    let item = |difference: &Difference| {
+        format!("* `{}`: {} ({})\n", difference.name, difference.sentence, difference.source)
     };
-    DIFFERENCES.iter().map(item).collect()
+    DIFFERENCES.iter().map(item).collect::<Vec<_>>().concat()
 }
 
 fn states() -> String {

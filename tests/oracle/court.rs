@@ -1,7 +1,7 @@
 //! Where the model is judged: the program, a Docker Engine if there is one, and what the program said of each scenario.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::thread;
@@ -15,7 +15,6 @@ const BENCHES: usize = 4;
 /// What one replay said: one object a line.
 #[derive(Debug)]
 pub(crate) struct Record {
-    pub(crate) file: String,
     pub(crate) steps: Vec<Value>,
     pub(crate) summary: Value,
 }
@@ -51,9 +50,15 @@ impl Court {
         path
     }
 
-    pub(crate) fn command(&self) -> Command {
+    /// The program, with a place of its own.
+    pub(crate) fn terrarium(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_terrarium"));
         command.arg("--root").arg(self.0.path().join("root"));
+        command
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = self.terrarium();
         command.args(["replay", "--engine", "docker", "--format", "json"]);
         command
     }
@@ -86,8 +91,7 @@ fn records(output: &Output) -> Vec<Record> {
         match object["type"].as_str() {
             Some("scenario") => {
                 assert_eq!(object["engine"], "docker");
-                let file = object["file"].as_str().unwrap().to_owned();
-                records.push(Record { file, steps: Vec::new(), summary: Value::Null });
+                records.push(Record { steps: Vec::new(), summary: Value::Null });
             }
             Some("step") => records.last_mut().unwrap().steps.push(object),
             _ => records.last_mut().unwrap().summary = object,
@@ -107,11 +111,6 @@ impl Record {
         found
     }
 
-    /// What a named difference explains.
-    pub(crate) fn explained(&self) -> Vec<String> {
-        self.texts("explained")
-    }
-
     /// What the scenario expected, and was otherwise.
     pub(crate) fn unmet(&self) -> Vec<String> {
         self.texts("unmet")
@@ -123,12 +122,6 @@ impl Record {
             texts.map(|text| format!("{} {}: {text}", step["index"], step["action"])).collect::<Vec<_>>()
         };
         self.steps.iter().flat_map(of_step).collect()
-    }
-
-    /// The scenario and all that was said against its prediction.
-    pub(crate) fn report(&self) -> String {
-        let text = fs::read_to_string(Path::new(&self.file)).unwrap_or_default();
-        format!("{}\n{text}\n  {}\n", self.file, self.objections().join("\n  "))
     }
 }
 

@@ -6,7 +6,6 @@
     reason = "a skipped test says what it skips, and how many lives agree is the point"
 )]
 
-mod chance;
 mod court;
 mod ends;
 mod lives;

@@ -74,8 +74,19 @@ struct Author {
 
 /// How long it may take until a container has come to rest by itself.
 const AT_REST: Duration = Duration::from_secs(5);
-/// On a real engine, something that is to go on beside something else has to take at least this long.
-const LONG: Duration = Duration::from_millis(600);
+/// How much later than predicted something may happen by itself.
+const LATE: Duration = Duration::from_secs(2);
+
+impl Venue {
+    /// What is to go on beside something else has to take at least this long, lest it be over before that is asked for.
+    const fn long(self) -> Duration {
+        match self {
+            Self::Simulator => Duration::ZERO,
+            Self::Kernel => Duration::from_millis(600),
+            Self::Docker => Duration::from_millis(1800),
+        }
+    }
+}
 
 impl Author {
     fn write(mut self) -> Lived {
@@ -137,7 +148,7 @@ impl Author {
         }
         let mut ahead = self.stage.clone();
         let parts = ahead.play(0, &step(action.clone())).ok()?;
-        parts.last()?.took.filter(|took| *took >= LONG).map(|_| name)
+        parts.last()?.took.filter(|took| *took >= self.venue.long()).map(|_| name)
     }
 
     /// Something to do to a container that is being stopped.
@@ -165,7 +176,14 @@ impl Author {
             if engine.happened().len() == so_far {
                 continue;
             }
+            let rests_after = engine.happened().last().map_or(engine.now(), |last| last.at);
             let state = engine.status(&name).state;
+            if state == self.stage.engine().status(&name).state {
+                // It ends and is started again: nothing shows that this is over.
+                let wait = rests_after.saturating_sub(self.stage.engine().now()) + LATE;
+                self.put(Action::Wait(wait));
+                continue;
+            }
             let awaited = Awaited { container: name, state };
             self.put(Action::WaitFor(WaitFor { awaited, within: Duration::from_secs(30) }));
         }
@@ -337,7 +355,8 @@ fn step(action: Action) -> Step {
 }
 
 /// Words that a refusal has on every engine.
-const KEY_WORDS: [&str; 13] = [
+const KEY_WORDS: [&str; 14] = [
+    "nosuch",
     "not running",
     "already paused",
     "not paused",

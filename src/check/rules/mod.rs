@@ -105,6 +105,18 @@ pub fn judge(moment: &Moment<'_>, only: Option<&'static Rule>, found: &mut Vec<V
     }
 }
 
+/// What never was, among all lives.
+pub fn judge_all(tally: &Tally, only: Option<&'static Rule>) -> Vec<Violation> {
+    let asked = rules().filter(|rule| only.is_none_or(|only| only.name == rule.name));
+    let missed = |rule: &'static Rule| match rule.kind {
+        Kind::Sometimes(judge) => {
+            judge(tally).map(|seen| Violation { rule, container: None, at: Duration::ZERO, seen })
+        }
+        Kind::Always(_) | Kind::Eventually(_) => None,
+    };
+    asked.filter_map(missed).collect()
+}
+
 /// What is still missing when a life has come to rest.
 pub fn judge_rest(
     name: &Name,

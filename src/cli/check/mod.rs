@@ -1,10 +1,13 @@
 //! `terrarium check`: the rules of every life, held against all lives that there can be and against many at random.
 
+mod real;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use self::real::Place;
 use super::{BAD, GOOD, Globals, WRONG_WORDS, complain, written};
 use crate::check::counterexample;
 use crate::check::lives::{self, Venue};
@@ -12,8 +15,6 @@ use crate::check::orders::orders;
 use crate::check::rules::{self, Rule, Tally, Violation};
 use crate::check::{space, stories};
 use crate::engine::planted::Break;
-#[cfg(all(target_os = "linux", feature = "linux"))]
-use crate::engine::trace::{Audience, Closing, Opening, StepOpening, StepTrace};
 use crate::model::Freezer;
 use crate::report::{self, Finding, Text, Why};
 use crate::scenario::Scenario;
@@ -34,6 +35,7 @@ Examples:
   terrarium check --rule list                 the rules
   terrarium check mine.yaml                   its own rules, in every order
   terrarium check --engine linux --cases 100  random lives on this kernel
+  terrarium check --engine docker             or on Docker, to be predicted
 
 Exit status: 0 if every rule holds, 1 if one is broken, 2 if the file or the
 words are wrong."
@@ -60,7 +62,7 @@ pub(super) struct Check {
     containers: u8,
 
     /// Explore so many moves deep
-    #[arg(long, default_value_t = 8, value_name = "N", help_heading = HOW_FAR)]
+    #[arg(long, default_value_t = DEPTH, value_name = "N", help_heading = HOW_FAR)]
     depth: usize,
 
     /// Live so many lives at random [default: 10000, and 20 on a real engine]
@@ -77,6 +79,8 @@ pub(super) struct Check {
 }
 
 const HOW_FAR: &str = "How far";
+const DEPTH: usize = 8;
+const CASES: u64 = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum EngineWord {
@@ -84,36 +88,8 @@ enum EngineWord {
     Sim,
     /// On this kernel, in lockstep with the simulator
     Linux,
-}
-
-/// Looks at how the steps of a life went, and tells nobody.
-#[cfg(all(target_os = "linux", feature = "linux"))]
-#[derive(Default)]
-struct Silent {
-    wrong: Vec<String>,
-}
-
-#[cfg(all(target_os = "linux", feature = "linux"))]
-impl Audience for Silent {
-    fn opening(&mut self, _: &Opening) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn step_begins(&mut self, _: &StepOpening) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn step_done(&mut self, step: &StepTrace) -> io::Result<()> {
-        self.wrong
-            .extend(step.diverged.iter().map(|difference| format!("step {}: {difference}", step.index)));
-        self.wrong.extend(step.unmet.iter().flatten().map(|unmet| format!("step {}: {unmet}", step.index)));
-        Ok(())
-    }
-
-    fn closing(&mut self, closing: &Closing) -> io::Result<()> {
-        self.wrong.extend(closing.left_behind.iter().map(|left| format!("left behind: {left}")));
-        Ok(())
-    }
+    /// On a Docker Engine, which the simulator has to predict
+    Docker,
 }
 
 /// What is asked for, understood.
@@ -168,13 +144,37 @@ impl Check {
         if wanted.bug.is_some() {
             return self.check_broken(wanted, globals);
         }
-        if self.engine == EngineWord::Linux {
-            return self.in_lockstep(globals);
+        match self.engine {
+            EngineWord::Linux => return self.in_lockstep(Place::Kernel, globals),
+            EngineWord::Docker => return self.in_lockstep(Place::Docker, globals),
+            EngineWord::Sim => {}
         }
-        match self.explore(wanted, globals)? {
-            GOOD => self.at_random(wanted, globals),
-            status => Ok(status),
+        let mut tally = Tally::default();
+        let mut status = self.explore(wanted, globals, &mut tally)?;
+        if status == GOOD {
+            status = self.at_random(wanted, globals, &mut tally)?;
         }
+        if status == GOOD && self.looked_far() { self.judge_all(wanted, globals, &tally) } else { Ok(status) }
+    }
+
+    /// Whoever looks at a few lives cannot say what never is.
+    fn looked_far(&self) -> bool {
+        self.depth >= DEPTH && self.cases.is_none_or(|cases| cases >= CASES)
+    }
+
+    /// What has to occur somewhere among all lives: a model that does nothing is not a safe one.
+    #[expect(clippy::unused_self, reason = "what is judged is what this check has seen")]
+    fn judge_all(&self, wanted: Wanted, globals: &Globals, tally: &Tally) -> io::Result<u8> {
+        let missed = rules::judge_all(tally, wanted.only);
+        for violation in &missed {
+            let found = "among all lives of one container and those at random";
+            print(&page_of(violation, None, found, globals))?;
+        }
+        if missed.is_empty() {
+            let text = "somewhere among them is every state, every arrow of the model, every event";
+            print(&report::holds(text, globals.paint))?;
+        }
+        Ok(if missed.is_empty() { GOOD } else { BAD })
     }
 
     /// Every order of the commands of each file.
@@ -215,11 +215,10 @@ impl Check {
     }
 
     /// All lives of one container, and of several up to a depth.
-    fn explore(&self, wanted: Wanted, globals: &Globals) -> io::Result<u8> {
-        let mut tally = Tally::default();
+    fn explore(&self, wanted: Wanted, globals: &Globals, tally: &mut Tally) -> io::Result<u8> {
         let (mut states, mut edges) = (0, 0);
         for (kind, spec) in space::kinds() {
-            self.progress(&format!("one container, {kind}"));
+            progress(&format!("one container, {kind}"));
             let found = space::one(&spec, Freezer::CgroupV1, self.depth, wanted.only);
             tally.add(&found.tally);
             (states, edges) = (states + found.states, edges + found.edges);
@@ -227,28 +226,20 @@ impl Check {
                 return self.tell_path(&violation, &path, wanted, globals);
             }
         }
-        self.progress("");
+        progress("");
         let text =
             format!("all lives of one container: {states} states, {edges} moves, and no rule is broken");
         print(&report::holds(&text, globals.paint))?;
         let (count, depth) = (usize::from(self.containers), self.depth);
         if let Some((_, spec)) = space::kinds().pop() {
             let found = space::several(&spec, Freezer::CgroupV1, count, depth, |far, states| {
-                self.progress(&format!("{count} containers, {far} moves deep: {states} states"));
+                progress(&format!("{count} containers, {far} moves deep: {states} states"));
             });
-            self.progress("");
+            progress("");
             let text = format!("{count} containers, {depth} moves deep: {} states", found.states);
             print(&report::holds(&text, globals.paint))?;
         }
         Ok(GOOD)
-    }
-
-    /// What is under way, on a terminal alone.
-    #[expect(clippy::unused_self, reason = "what is shown is shown of this check")]
-    fn progress(&self, text: &str) {
-        if io::stderr().is_terminal() {
-            eprint!("\r\x1b[2K{text}");
-        }
     }
 
     /// A rule that the model breaks: as a story, if one can be staged; else as the moves that lead there.
@@ -259,7 +250,7 @@ impl Check {
         wanted: Wanted,
         globals: &Globals,
     ) -> io::Result<u8> {
-        self.progress("");
+        progress("");
         if let Some(story) = stories::shortest(wanted.bug, Some(violation.rule)) {
             let found = "among all lives of one container; then as the shortest story";
             self.tell(&story.scenario, &story.violation, found, globals)?;
@@ -270,50 +261,6 @@ impl Check {
         for step in path {
             print(&format!("      {step}\n"))?;
         }
-        Ok(BAD)
-    }
-
-    /// Lives at random on this kernel, each step predicted by the simulator.
-    #[cfg(all(target_os = "linux", feature = "linux"))]
-    fn in_lockstep(&self, globals: &Globals) -> io::Result<u8> {
-        let cases = self.cases.unwrap_or(20);
-        for number in 0..cases {
-            self.progress(&format!("life {number} of {cases}"));
-            let life = lives::life(self.seed, number, Venue::Kernel);
-            match lived_on_kernel(&life, globals) {
-                Err(obstacle) => {
-                    complain(&format_args!("cannot check on this kernel: {obstacle}"));
-                    return Ok(BAD);
-                }
-                Ok(wrong) if wrong.is_empty() => {}
-                Ok(wrong) => {
-                    let is_wrong =
-                        |life: &Scenario| lived_on_kernel(life, globals).is_ok_and(|wrong| !wrong.is_empty());
-                    let shortest = lives::shrunk(&life, is_wrong);
-                    self.progress("");
-                    let text = format!("life {number} of seed {} went otherwise than predicted", self.seed);
-                    print(&report::fails(&text, globals.paint))?;
-                    for wrong in wrong {
-                        print(&format!("    {wrong}\n"))?;
-                    }
-                    print(&format!("\n{}", shortest.to_yaml()))?;
-                    self.keep(&shortest)?;
-                    return Ok(BAD);
-                }
-            }
-        }
-        self.progress("");
-        let text = format!("{cases} lives at random on this kernel went as predicted");
-        print(&report::holds(&text, globals.paint))?;
-        Ok(GOOD)
-    }
-
-    #[cfg(not(all(target_os = "linux", feature = "linux")))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere there is a kernel")]
-    fn in_lockstep(&self, _: &Globals) -> io::Result<u8> {
-        complain(
-            &"cannot check on this kernel: this terrarium was built without its part (use --engine sim)",
-        );
         Ok(BAD)
     }
 
@@ -330,9 +277,8 @@ impl Check {
     }
 
     /// Lives at random in the simulator, each held against the rules.
-    fn at_random(&self, wanted: Wanted, globals: &Globals) -> io::Result<u8> {
-        let cases = self.cases.unwrap_or(10_000);
-        let mut tally = Tally::default();
+    fn at_random(&self, wanted: Wanted, globals: &Globals, tally: &mut Tally) -> io::Result<u8> {
+        let cases = self.cases.unwrap_or(CASES);
         for number in 0..cases {
             let lived = lives::lived(self.seed, number, Venue::Simulator, wanted.bug, wanted.only);
             tally.add(&lived.tally);
@@ -361,20 +307,7 @@ impl Check {
         found: &str,
         globals: &Globals,
     ) -> io::Result<()> {
-        let rule = violation.rule;
-        let page = report::finding(
-            Finding {
-                planted: scenario.planted.map(|bug| (bug.name(), bug.sentence())),
-                rule: rule.name,
-                sentence: rule.sentence,
-                why: rule.why,
-                source: rule.source,
-                seen: &violation.seen,
-                found,
-            },
-            globals.paint,
-        );
-        print(&page)?;
+        print(&page_of(violation, scenario.planted, found, globals))?;
         let told = counterexample::written(scenario, violation);
         self.show(&told, globals)
     }
@@ -398,17 +331,19 @@ impl Check {
     }
 }
 
-/// What went otherwise than predicted in a life on this kernel.
-#[cfg(all(target_os = "linux", feature = "linux"))]
-fn lived_on_kernel(life: &Scenario, globals: &Globals) -> anyhow::Result<Vec<String>> {
-    use crate::engine::Local;
-    use crate::scenario::replay::live;
-    use crate::world::linux::Linux;
-
-    let world = Linux::open(globals.root.as_deref(), &life.containers)?;
-    let mut silent = Silent::default();
-    live(Play { scenario: life, file: "life", lang: "en" }, Local::new(world), &mut silent)?;
-    Ok(silent.wrong)
+/// A rule that is broken: what it says, why it matters, what was seen.
+fn page_of(violation: &Violation, planted: Option<Break>, found: &str, globals: &Globals) -> String {
+    let rule = violation.rule;
+    let finding = Finding {
+        planted: planted.map(|bug| (bug.name(), bug.sentence())),
+        rule: rule.name,
+        sentence: rule.sentence,
+        why: rule.why,
+        source: rule.source,
+        seen: &violation.seen,
+        found,
+    };
+    report::finding(finding, globals.paint)
 }
 
 fn write(path: &Path, scenario: &Scenario) -> io::Result<()> {
@@ -418,6 +353,13 @@ fn write(path: &Path, scenario: &Scenario) -> io::Result<()> {
             format!("cannot write {}: {error} (name a file in a directory of yours)", path.display()),
         )
     })
+}
+
+/// What is under way, on a terminal alone.
+fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K{text}");
+    }
 }
 
 fn print(text: &str) -> io::Result<()> {
