@@ -15,6 +15,7 @@ const BENCHES: usize = 4;
 /// What one replay said: one object a line.
 #[derive(Debug)]
 pub(crate) struct Record {
+    pub(crate) file: String,
     pub(crate) steps: Vec<Value>,
     pub(crate) summary: Value,
 }
@@ -91,7 +92,8 @@ fn records(output: &Output) -> Vec<Record> {
         match object["type"].as_str() {
             Some("scenario") => {
                 assert_eq!(object["engine"], "docker");
-                records.push(Record { steps: Vec::new(), summary: Value::Null });
+                let file = object["file"].as_str().unwrap().to_owned();
+                records.push(Record { file, steps: Vec::new(), summary: Value::Null });
             }
             Some("step") => records.last_mut().unwrap().steps.push(object),
             _ => records.last_mut().unwrap().summary = object,
