@@ -62,9 +62,9 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/28-dockerfile"
     "lessons/29-registry"
     "lessons/30-keeper-lost"
+    "lessons/31-what-root-can-do-inside"
     "image-layers"
     "lie"
-    "what-root-can-do-inside"
 };
 
 macro_rules! files_on_board {
