@@ -115,6 +115,11 @@ impl Bridge {
         let port = self.plug_in(&network)?;
         let gateway = subnet(self.number).nth(HOST);
         let address = port.address;
+        // First of all whose it is: whoever is killed from here on leaves a port that can be found.
+        if let Err(source) = self.note_owner(port.number, etc) {
+            self.pull(port.number);
+            return Err(BridgeError::Files { path: self.directory.join(port.number.to_string()), source });
+        }
         let configured = inside(network.as_fd(), || {
             let mut own = Netlink::route()?;
             own.bring_up(INSIDE, None, None)?;
@@ -126,17 +131,20 @@ impl Bridge {
         let up = configured
             .and_then(|()| self.within.bring_up(&link, Some(self.index), Some(&note(name, hostname))));
         if let Err(errno) = up {
+            let _ = fs::remove_file(self.directory.join(port.number.to_string()));
             self.pull(port.number);
             return Err(BridgeError::Kernel { action: "plug the container in", errno });
         }
-        let path = self.directory.join(port.number.to_string());
-        let known = symlink(etc.hosts(), &path).or_else(|_| {
-            fs::remove_file(&path)?;
-            symlink(etc.hosts(), &path)
-        });
-        known.map_err(|source| BridgeError::Files { path, source })?;
         self.tell_names(&register);
         Ok(port)
+    }
+
+    fn note_owner(&self, number: u32, etc: &Etc) -> io::Result<()> {
+        let path = self.directory.join(number.to_string());
+        symlink(etc.hosts(), &path).or_else(|_| {
+            fs::remove_file(&path)?;
+            symlink(etc.hosts(), &path)
+        })
     }
 
     /// From now on the others know it by another name.
