@@ -13,9 +13,9 @@ use crate::engine::trace::{Audience, Closing};
 use crate::image::store::Store;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 use crate::keeper::Estate;
-use crate::scenario::Scenario;
 use crate::scenario::replay::{Play, ReplayError, simulate};
-use crate::scenario::{Action, Step};
+#[cfg(all(target_os = "linux", feature = "linux"))]
+use crate::scenario::{Action, Scenario, Step};
 
 /// The engine's word.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
