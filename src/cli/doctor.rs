@@ -8,7 +8,8 @@ use super::{BAD, GOOD, Globals, written};
 
 /// Look at this host: what works, and for each lack what is lost and how it can be had
 #[derive(Args)]
-#[command(after_help = "Exit status: 0 if containers can live here, 1 if they cannot.")]
+#[command(after_help = "\
+Exit status: 0 if containers can live here, 1 if they cannot; with --images, 1 if one is damaged.")]
 pub(super) struct Doctor {
     /// As what
     #[arg(long, default_value = "text")]
@@ -17,6 +18,10 @@ pub(super) struct Doctor {
     /// Remove what killed runs have left on this host
     #[arg(long)]
     clear: bool,
+
+    /// Look at the images instead: read all of them, and compare them with their digests
+    #[arg(long)]
+    images: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -35,6 +40,12 @@ impl Doctor {
     pub(super) fn perform(&self, globals: &Globals) -> u8 {
         use crate::doctor::{Verdict, clear, examine};
         use crate::report::{Role, wrap};
+        if self.images {
+            return self.look_at_images(globals).unwrap_or_else(|error| {
+                super::complain(&error);
+                BAD
+            });
+        }
         let removed = match self.clear.then(|| clear(globals.root.as_deref())).transpose() {
             Ok(removed) => removed.unwrap_or_default(),
             Err(error) => {
@@ -90,6 +101,43 @@ impl Doctor {
             }
         };
         written("the findings", &text).max(if habitable { GOOD } else { BAD })
+    }
+
+    /// Each name with what is wrong with its image.
+    #[cfg(all(target_os = "linux", feature = "linux"))]
+    fn look_at_images(&self, globals: &Globals) -> anyhow::Result<u8> {
+        use crate::report::{Role, wrap};
+        let store = crate::keeper::Estate::images(globals.root.as_deref())?;
+        let found = store.examine()?;
+        let damaged = found.iter().filter(|(_, flaws)| !flaws.is_empty()).count();
+        let text = match self.format {
+            Format::Json => {
+                let images: Vec<_> = found
+                    .iter()
+                    .map(|(image, flaws)| serde_json::json!({ "image": image, "flaws": flaws }))
+                    .collect();
+                format!("{}\n", serde_json::json!({ "whole": damaged == 0, "images": images }))
+            }
+            Format::Text => {
+                let mut text = String::from("\n");
+                for (image, flaws) in &found {
+                    let (mark, role) =
+                        if flaws.is_empty() { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+                    let _ = writeln!(text, "  {} {image}", globals.paint.as_role(role, mark));
+                    for line in flaws.iter().flat_map(|flaw| wrap(flaw, WIDTH)) {
+                        let _ = writeln!(text, "      {line}");
+                    }
+                }
+                let end = match (found.len(), damaged) {
+                    (0, _) => "There are no images here.".into(),
+                    (_, 0) => "All that is kept is what its digests say.".into(),
+                    (all, damaged) => format!("{damaged} of {all} have come to harm."),
+                };
+                let _ = writeln!(text, "{}  {end}", if found.is_empty() { "" } else { "\n" });
+                text
+            }
+        };
+        Ok(written("the findings", &text).max(if damaged == 0 { GOOD } else { BAD }))
     }
 
     #[cfg(not(all(target_os = "linux", feature = "linux")))]

@@ -123,6 +123,35 @@ fn what_a_killed_process_left_is_cleared_by_the_next() {
 }
 
 #[test]
+fn a_layer_that_was_unpacked_when_the_host_went_down_is_unpacked_anew() {
+    let desk = tempfile::tempdir().unwrap();
+    let store = Store::at(desk.path().join("store"));
+    let loaded = load(&archive("app:1", "app")[..], &store).unwrap().remove(0);
+    let holder = holder(desk.path());
+    let layers = store.lease(&holder, &loaded.id).unwrap();
+    let marks: Vec<_> =
+        fs::read_dir(store.path().join("unsettled")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(marks.len(), 2);
+    // What a loss of power makes of files that were still on their way.
+    fs::write(layers[0].join("content"), "").unwrap();
+    for mark in &marks {
+        fs::write(mark, "another life").unwrap();
+    }
+    assert!(store.check().unwrap()[0].to_string().contains("is not unpacked"));
+    assert_eq!(store.lease(&holder, &loaded.id).unwrap(), layers);
+    assert_eq!(fs::read_to_string(layers[0].join("content")).unwrap(), "app");
+    assert_eq!(store.check().unwrap(), []);
+    // A while later they are on the disk for certain.
+    for mark in &marks {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(300);
+        fs::File::options().append(true).open(mark).unwrap().set_modified(then).unwrap();
+    }
+    drop(store.add().unwrap());
+    assert_eq!(count(&store, "unsettled"), 0);
+    assert_eq!(store.lease(&holder, &loaded.id).unwrap(), layers);
+}
+
+#[test]
 fn damage_is_found() {
     let desk = tempfile::tempdir().unwrap();
     let store = Store::at(desk.path());

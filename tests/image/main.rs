@@ -6,7 +6,10 @@
 mod building;
 mod carrying;
 mod crafted;
+mod doors;
+mod faults;
 mod hostile;
+mod interpreter;
 mod keeping;
 mod nginx;
 mod registries;

@@ -26,10 +26,12 @@ pub(crate) struct Registry {
     pub(crate) port: u16,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Door {
     Open,
     Locked,
+    /// With the certificate and the key of this directory.
+    Tls(std::path::PathBuf),
 }
 
 impl Registry {
@@ -42,14 +44,21 @@ impl Registry {
             let data = desk.path().join("data");
             let passwords = desk.path().join("passwords");
             fs::write(&passwords, PASSWORDS).unwrap();
-            let lock = match door {
-                Door::Open => String::new(),
+            let lock = match &door {
+                Door::Open | Door::Tls(_) => String::new(),
                 Door::Locked => {
                     format!("auth: {{htpasswd: {{realm: here, path: {}}}}}\n", passwords.display())
                 }
             };
+            let tls = match &door {
+                Door::Tls(keys) => {
+                    let at = |name: &str| keys.join(name).display().to_string();
+                    format!(", tls: {{certificate: {}, key: {}}}", at("cert.pem"), at("key.pem"))
+                }
+                Door::Open | Door::Locked => String::new(),
+            };
             let config = format!(
-                "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:{port}\"}}\n{lock}",
+                "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:{port}\"{tls}}}\n{lock}",
                 data.display()
             );
             let file = desk.path().join("config.yml");
@@ -101,7 +110,7 @@ impl Registry {
         told(&output)
     }
 
-    fn refused(&self, words: &[&str]) -> String {
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
         let output = self.terrarium(words, "");
         assert_eq!(output.status.code(), Some(1), "{words:?}: {}", told(&output));
         told(&output)
@@ -112,7 +121,7 @@ impl Registry {
     }
 
     /// An image of two layers, one of them large, under this name.
-    fn image(&self, name: &str) {
+    pub(crate) fn image(&self, name: &str) {
         let small = Crafted::default().file("small", "small").bytes();
         let mut noise = vec![0_u8; 3 << 20];
         let mut state = 1_u64;

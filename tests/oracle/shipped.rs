@@ -21,6 +21,16 @@ fn a_declaration_that_is_a_lie_is_found_out_by_docker() {
     );
 }
 
+#[test]
+fn docker_builds_what_was_foretold_and_keeps_what_is_used() {
+    if is_closed("an image built by Docker") {
+        return;
+    }
+    let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/image-layers.yaml");
+    let records = Court::new().judge(&[story]);
+    assert_eq!(records[0].objections(), Vec::<String>::new());
+}
+
 /// Shares of a CPU: several lessons live side by side, and each gets what the others leave.
 const IS_OF_SHARES: [&str; 3] = ["CPU", "to be busy", "to be idle"];
 

@@ -265,6 +265,7 @@ impl Teller<'_> {
         let mut lines = vec!["INSTRUCTION\tMAKES\tSIZE\tCACHE".to_owned()];
         lines.extend(self.steps.iter().map(|step| {
             let (makes, size) = match step.made {
+                Kind::Base(1) => ("a stage of 1 layer".into(), String::new()),
                 Kind::Base(count) => (format!("a stage of {count} layers"), String::new()),
                 Kind::Layer(bytes) => ("a layer".into(), words::size(bytes)),
                 Kind::Metadata => ("only metadata".into(), "0B".into()),

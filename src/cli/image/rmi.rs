@@ -35,7 +35,9 @@ impl Rmi {
                 }
             }
         }
-        store.sweep()?;
+        if complaints < self.images.len() {
+            store.sweep()?;
+        }
         let status = written("what was removed", &told);
         Ok(if complaints > 0 { BAD } else { status })
     }

@@ -183,10 +183,12 @@ pub fn build(build: &Build<'_>, watcher: &mut dyn Watcher) -> Result<Built, Buil
     let steps = dockerfile::parse(build.file, build.text)?;
     let ignore = build.ignore()?;
     let adding = build.store.add()?;
-    let result = Building::new(build, watcher, adding, ignore).all(&steps)?;
-    // What the image before this one had and nobody has any more.
-    build.store.sweep()?;
-    Ok(result)
+    let result = Building::new(build, watcher, adding, ignore).all(&steps);
+    // What the image before this one had and nobody has any more, or what came of a build that failed.
+    let swept = build.store.sweep();
+    let built = result?;
+    swept?;
+    Ok(built)
 }
 
 impl Build<'_> {

@@ -60,7 +60,7 @@ impl<W: Write> Packer<W> {
 
     /// Ends it.
     pub fn finish(self) -> Result<W, LayerError> {
-        self.archive.into_inner().map_err(LayerError::Read)
+        self.archive.into_inner().map_err(LayerError::files("pack", "the layer"))
     }
 
     /// A directory.
@@ -158,10 +158,10 @@ impl<W: Write> Packer<W> {
         }
         if !records.is_empty() {
             let records = records.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
-            self.archive.append_pax_extensions(records).map_err(LayerError::Read)?;
+            self.archive.append_pax_extensions(records).map_err(LayerError::files("pack", path))?;
         }
         header.set_cksum();
-        self.archive.append(&header, bytes).map_err(LayerError::Read)
+        self.archive.append(&header, bytes).map_err(LayerError::files("pack", path))
     }
 }
 

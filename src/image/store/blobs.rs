@@ -127,7 +127,11 @@ impl Incoming {
 
 impl Write for Incoming {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
+        // Whoever copies an archive here would say that it cannot be read.
+        let full = |error: io::Error| {
+            io::Error::new(error.kind(), format!("the image store does not take it in: {error}"))
+        };
+        let count = self.file.write(bytes).map_err(full)?;
         self.hasher.take(&bytes[..count]);
         Ok(count)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader};
 
-use super::{Store, StoreError, files};
+use super::{Named, Store, StoreError, files};
 use crate::image::digest::{Digest, Digesting, Hasher};
 use crate::image::layer::Unpacked;
 
@@ -26,49 +26,46 @@ impl fmt::Display for Flaw {
 const BUFFER: usize = 256 << 10;
 
 impl Store {
-    /// Reads everything and compares it with its digest, and looks whether each layer is unpacked.
+    /// All that [`Store::examine`] has to say against an image.
     pub fn check(&self) -> Result<Vec<Flaw>, StoreError> {
-        let mut flaws = Vec::new();
-        for named in self.names()? {
-            let image = match &named.reference {
-                Some(reference) => reference.familiar(),
-                None => named.descriptor.digest.short().to_owned(),
-            };
-            let mut flaw = |what: String| flaws.push(Flaw { image: image.clone(), what });
-            let found = match self.image(&named.descriptor) {
-                Ok(found) => found,
-                Err(error) => {
-                    flaw(error.to_string());
-                    continue;
-                }
-            };
-            for (layer, diff_id) in found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids) {
-                match self.digests(&layer.digest) {
-                    Err(error) => flaw(error.to_string()),
-                    Ok((packed, _)) if packed != layer.digest => {
-                        flaw(format!(
-                            "layer {} has become {} (pull or load it again)",
-                            layer.digest.short(),
-                            packed.short()
-                        ));
-                    }
-                    Ok((_, unpacked)) if unpacked != *diff_id => {
-                        flaw(format!(
-                            "layer {} is not what its image says (pull it again)",
-                            layer.digest.short()
-                        ));
-                    }
-                    Ok(_) if !self.layer(diff_id).is_dir() => {
-                        flaw(format!(
-                            "layer {} is not unpacked (the next container unpacks it)",
-                            layer.digest.short()
-                        ));
-                    }
-                    Ok(_) => {}
-                }
+        let against = |(image, flaws): (String, Vec<String>)| {
+            flaws.into_iter().map(move |what| Flaw { image: image.clone(), what })
+        };
+        Ok(self.examine()?.into_iter().flat_map(against).collect())
+    }
+
+    /// Reads everything and compares it with its digest, and looks whether each layer is unpacked: what is wrong, by name.
+    pub fn examine(&self) -> Result<Vec<(String, Vec<String>)>, StoreError> {
+        let name = |named: &Named| match &named.reference {
+            Some(reference) => reference.familiar(),
+            None => named.descriptor.digest.short().to_owned(),
+        };
+        Ok(self.names()?.iter().map(|named| (name(named), self.flaws(named))).collect())
+    }
+
+    fn flaws(&self, named: &Named) -> Vec<String> {
+        let found = match self.image(&named.descriptor) {
+            Ok(found) => found,
+            Err(error) => return vec![error.to_string()],
+        };
+        let layers = found.manifest.layers.iter().zip(&found.config.rootfs.diff_ids);
+        layers.filter_map(|(layer, diff_id)| self.flaw(&layer.digest, diff_id)).collect()
+    }
+
+    fn flaw(&self, layer: &Digest, diff_id: &Digest) -> Option<String> {
+        match self.digests(layer) {
+            Err(error) => Some(error.to_string()),
+            Ok((packed, _)) if packed != *layer => {
+                Some(format!("layer {} has become {} (pull or load it again)", layer.short(), packed.short()))
             }
+            Ok((_, unpacked)) if unpacked != *diff_id => {
+                Some(format!("layer {} is not what its image says (pull it again)", layer.short()))
+            }
+            Ok(_) if !self.is_unpacked(diff_id) => {
+                Some(format!("layer {} is not unpacked (the next container unpacks it)", layer.short()))
+            }
+            Ok(_) => None,
         }
-        Ok(flaws)
     }
 
     /// What a layer is called, packed and unpacked.

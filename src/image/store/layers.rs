@@ -58,9 +58,10 @@ impl Store {
     /// One reads, unpacks and checks, the other makes the files. What was not promised does not get its name.
     pub fn unpack_layer(&self, blob: &Digest, diff_id: &Digest, _: &Adding) -> Result<Tally, StoreError> {
         let path = self.layer(diff_id);
-        if path.exists() {
+        if self.is_unpacked(diff_id) {
             return Ok(Tally::default());
         }
+        self.clear_doubt(diff_id)?;
         let half = self.new_place();
         fs::create_dir(&half).map_err(files("make", &half))?;
         // An archive need not say anything of its root.
@@ -85,7 +86,8 @@ impl Store {
             }
         });
         let measured = result.and_then(|tally| {
-            self.write_whole(&self.size_of(diff_id), tally.bytes.to_string().as_bytes())?;
+            self.write_loose(&self.size_of(diff_id), tally.bytes.to_string().as_bytes())?;
+            self.mark(diff_id)?;
             Ok(tally)
         });
         let placed = measured.and_then(|tally| match fs::rename(&half, &path) {

@@ -46,9 +46,8 @@ impl Store {
     pub fn lease(&self, holder: &Path, image: &Digest) -> Result<Vec<PathBuf>, StoreError> {
         let path = self.lease_of(holder);
         if let Some(lease) = read(&path).filter(|lease| lease.holder == holder && lease.image == *image) {
-            let stack = self.stack(&lease.layers);
-            if stack.iter().all(|layer| layer.is_dir()) {
-                return Ok(stack);
+            if lease.layers.iter().all(|layer| self.is_unpacked(layer)) {
+                return Ok(self.stack(&lease.layers));
             }
         }
         let adding = self.add()?;

@@ -5,6 +5,7 @@
 //! STORE/blobs/sha256/HEX           manifests, configurations and layers, by the digest of what is in them
 //! STORE/layers/HEX/                a layer, unpacked once, by the digest of its unpacked archive
 //! STORE/sizes/HEX                  how many bytes its files have
+//! STORE/unsettled/HEX              in which life of the host it was unpacked, until it is on the disk for certain
 //! STORE/cache/HEX                  what a build's step has made, so that it need not be done again
 //! STORE/leases/HEX                 whose containers use which layers
 //! STORE/making/                    what is not whole yet
@@ -20,6 +21,7 @@ mod check;
 mod layers;
 mod leases;
 mod names;
+mod settle;
 mod sweep;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -194,11 +196,12 @@ impl Store {
         self.clear_remains()?;
         let busy = self.path.join("busy");
         let shared = lock(&busy, FlockArg::LockShared)?;
+        self.settle()?;
         Ok(Adding { _shared: shared })
     }
 
     fn hold(&self) -> Result<Held, StoreError> {
-        for part in ["blobs/sha256", "layers", "sizes", "cache", "leases", "making"] {
+        for part in ["blobs/sha256", "layers", "sizes", "unsettled", "cache", "leases", "making"] {
             let path = self.path.join(part);
             DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(files("make", &path))?;
         }

@@ -45,7 +45,7 @@ impl Store {
         if !self.path.exists() {
             return Ok(swept);
         }
-        let Some(_alone) = self.alone() else { return Ok(swept) };
+        let Some(_alone) = self.alone()? else { return Ok(swept) };
         let _held = self.hold()?;
         self.empty_making()?;
         let mut blobs: BTreeSet<String> = BTreeSet::new();
@@ -84,6 +84,7 @@ impl Store {
                 swept.unpacked +=
                     fs::read_to_string(&size).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 let _ = fs::remove_file(&size);
+                let _ = fs::remove_file(self.path.join("unsettled").join(&name));
                 swept.layers += 1;
             }
         }
@@ -92,7 +93,7 @@ impl Store {
 
     /// Makes the directories, and clears what a killed process left, if nobody is adding.
     pub(super) fn clear_remains(&self) -> Result<(), StoreError> {
-        let alone = self.alone();
+        let alone = self.alone()?;
         let _held = self.hold()?;
         if alone.is_some() { self.empty_making() } else { Ok(()) }
     }
@@ -121,10 +122,16 @@ impl Store {
         Ok(cached)
     }
 
-    fn alone(&self) -> Option<Flock<File>> {
+    /// None while somebody is adding, and where there is no store yet.
+    fn alone(&self) -> Result<Option<Flock<File>>, StoreError> {
         let path = self.path.join("busy");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).ok()?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+        match OpenOptions::new().create(true).truncate(false).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => {
+                let file = file.map_err(files("open", &path))?;
+                Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
+            }
+        }
     }
 
     fn empty_making(&self) -> Result<(), StoreError> {
