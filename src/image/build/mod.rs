@@ -186,9 +186,9 @@ pub fn build(build: &Build<'_>, watcher: &mut dyn Watcher) -> Result<Built, Buil
     let result = Building::new(build, watcher, adding, ignore).all(&steps);
     // What the image before this one had and nobody has any more, or what came of a build that failed.
     let swept = build.store.sweep();
-    let built = result?;
+    let image = result?;
     swept?;
-    Ok(built)
+    Ok(image)
 }
 
 impl Build<'_> {

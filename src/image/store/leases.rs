@@ -45,10 +45,10 @@ impl Store {
     /// the directory is there. Asked again, the same ones, even if the image is gone.
     pub fn lease(&self, holder: &Path, image: &Digest) -> Result<Vec<PathBuf>, StoreError> {
         let path = self.lease_of(holder);
-        if let Some(lease) = read(&path).filter(|lease| lease.holder == holder && lease.image == *image) {
-            if lease.layers.iter().all(|layer| self.is_unpacked(layer)) {
-                return Ok(self.stack(&lease.layers));
-            }
+        if let Some(lease) = read(&path).filter(|lease| lease.holder == holder && lease.image == *image)
+            && lease.layers.iter().all(|layer| self.is_unpacked(layer))
+        {
+            return Ok(self.stack(&lease.layers));
         }
         let adding = self.add()?;
         let image = self.by_id(image)?;
