@@ -61,16 +61,6 @@ fn a_bad_file_among_good_ones_is_2_and_nothing_runs() {
 }
 
 #[test]
-fn a_step_that_cannot_be_played_yet_is_said_before_anything_runs() {
-    let dir = tempfile::tempdir().unwrap();
-    let story = dir.path().join("later.yaml");
-    fs::write(&story, "title: T\ncontainers: { a: }\nsteps:\n  - run: a\n  - push: lab\n").unwrap();
-    let output = sim().arg(&story).output().unwrap();
-    assert_eq!(output.status.code(), Some(WRONG));
-    assert!(output.stdout.is_empty());
-}
-
-#[test]
 fn wrong_words_are_2_and_help_is_0() {
     for words in [&["replay"][..], &["replay", "--engine", "moon", "x"], &["rplay"], &[]] {
         Command::new(program()).args(words).assert().code(WRONG);
