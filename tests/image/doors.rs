@@ -35,10 +35,10 @@ fn told(output: &Output) -> String {
 struct Shelf(BTreeMap<String, (String, Vec<u8>)>);
 
 impl Shelf {
-    fn put(&mut self, place: &str, kind: &str, bytes: Vec<u8>) -> Descriptor {
-        let descriptor = Descriptor::new(kind, Digest::of(&bytes), bytes.len() as u64);
+    fn put(&mut self, place: &str, kind: &str, bytes: &[u8]) -> Descriptor {
+        let descriptor = Descriptor::new(kind, Digest::of(bytes), bytes.len() as u64);
         for name in [descriptor.digest.to_string(), "1".into()] {
-            self.0.insert(format!("/v2/app/{place}/{name}"), (kind.into(), bytes.clone()));
+            self.0.insert(format!("/v2/app/{place}/{name}"), (kind.into(), bytes.to_owned()));
         }
         descriptor
     }
@@ -49,10 +49,10 @@ impl Shelf {
         let mut config = ImageConfig::scratch();
         config.platform = platform.clone();
         config.rootfs.diff_ids = vec![Digest::of(&layer)];
-        let layer = self.put("blobs", LAYER, layer);
-        let config = self.put("blobs", CONFIG, serde_json::to_vec(&config).unwrap());
+        let layer = self.put("blobs", LAYER, &layer);
+        let config = self.put("blobs", CONFIG, &serde_json::to_vec(&config).unwrap());
         let manifest = serde_json::to_vec(&Manifest::new(config, vec![layer])).unwrap();
-        let mut descriptor = self.put("manifests", MANIFEST, manifest);
+        let mut descriptor = self.put("manifests", MANIFEST, &manifest);
         descriptor.platform = Some(platform.clone());
         descriptor
     }
@@ -115,7 +115,7 @@ fn a_token_opens_the_door_and_an_index_leads_to_this_machines_image() {
     let foreign = Platform { architecture: "s390x".into(), os: "linux".into(), variant: None };
     let images = vec![shelf.image(&foreign), shelf.image(&Platform::here())];
     let index = serde_json::to_vec(&Index::new(images.clone())).unwrap();
-    let index = shelf.put("manifests", INDEX, index);
+    let index = shelf.put("manifests", INDEX, &index);
     let (port, asked) = guarded(shelf);
     let (desk, name) = (tempfile::tempdir().unwrap(), format!("127.0.0.1:{port}/app:1"));
 
@@ -154,7 +154,7 @@ fn a_certificate_has_to_be_trusted() {
         println!("skipped: a registry over TLS, openssl cannot make a certificate here");
         return;
     };
-    let Some(registry) = Registry::start(Door::Tls(desk.path().into())) else { return };
+    let Some(registry) = Registry::start(&Door::Tls(desk.path().into())) else { return };
     let name = format!("127.0.0.1:{}/app:1", registry.port);
     registry.image(&name);
     let error = registry.refused(&["push", &name]);

@@ -36,7 +36,7 @@ pub(crate) enum Door {
 
 impl Registry {
     /// None, with a reason, where there is no such program.
-    pub(crate) fn start(door: Door) -> Option<Self> {
+    pub(crate) fn start(door: &Door) -> Option<Self> {
         let desk = tempfile::tempdir().unwrap();
         // Somebody else may be quicker to take the port that was free.
         for _ in 0..5 {
@@ -44,13 +44,13 @@ impl Registry {
             let data = desk.path().join("data");
             let passwords = desk.path().join("passwords");
             fs::write(&passwords, PASSWORDS).unwrap();
-            let lock = match &door {
+            let lock = match door {
                 Door::Open | Door::Tls(_) => String::new(),
                 Door::Locked => {
                     format!("auth: {{htpasswd: {{realm: here, path: {}}}}}\n", passwords.display())
                 }
             };
-            let tls = match &door {
+            let tls = match door {
                 Door::Tls(keys) => {
                     let at = |name: &str| keys.join(name).display().to_string();
                     format!(", tls: {{certificate: {}, key: {}}}", at("cert.pem"), at("key.pem"))
@@ -151,7 +151,7 @@ fn told(output: &Output) -> String {
 
 #[test]
 fn what_was_pushed_and_removed_comes_back_with_the_same_digest() {
-    let Some(registry) = Registry::start(Door::Open) else { return };
+    let Some(registry) = Registry::start(&Door::Open) else { return };
     let name = format!("127.0.0.1:{}/lessons/app:1", registry.port);
     registry.image(&name);
     let image = registry.store().find(&name).unwrap();
@@ -175,7 +175,7 @@ fn what_was_pushed_and_removed_comes_back_with_the_same_digest() {
 
 #[test]
 fn what_is_not_there_is_said_and_nothing_stays() {
-    let Some(registry) = Registry::start(Door::Open) else { return };
+    let Some(registry) = Registry::start(&Door::Open) else { return };
     let name = format!("127.0.0.1:{}/nothing:1", registry.port);
     let error = registry.refused(&["pull", &name]);
     assert!(error.contains(&format!("manifest for {name} not found")), "{error}");
@@ -187,7 +187,7 @@ fn what_is_not_there_is_said_and_nothing_stays() {
 
 #[test]
 fn one_has_to_be_let_in() {
-    let Some(registry) = Registry::start(Door::Locked) else { return };
+    let Some(registry) = Registry::start(&Door::Locked) else { return };
     let server = format!("127.0.0.1:{}", registry.port);
     let name = format!("{server}/app:1");
     registry.image(&name);
@@ -212,7 +212,7 @@ fn one_has_to_be_let_in() {
 /// Credentials from a helper, as people with a keyring have them.
 #[test]
 fn a_credential_helper_is_asked() {
-    let Some(registry) = Registry::start(Door::Locked) else { return };
+    let Some(registry) = Registry::start(&Door::Locked) else { return };
     let server = format!("127.0.0.1:{}", registry.port);
     let name = format!("{server}/app:1");
     registry.image(&name);
@@ -280,7 +280,7 @@ fn cutting_relay(to: u16, after: u64, times: u64) -> u16 {
 
 #[test]
 fn a_transfer_that_breaks_goes_on_where_it_broke() {
-    let Some(registry) = Registry::start(Door::Open) else { return };
+    let Some(registry) = Registry::start(&Door::Open) else { return };
     let name = format!("127.0.0.1:{}/app:1", registry.port);
     registry.image(&name);
     let image = registry.store().find(&name).unwrap();
@@ -303,7 +303,7 @@ fn a_transfer_that_breaks_goes_on_where_it_broke() {
 
 #[test]
 fn two_pull_the_same_image_at_once_and_one_is_killed() {
-    let Some(registry) = Registry::start(Door::Open) else { return };
+    let Some(registry) = Registry::start(&Door::Open) else { return };
     let name = format!("127.0.0.1:{}/app:1", registry.port);
     registry.image(&name);
     registry.done(&["push", &name]);
@@ -337,7 +337,7 @@ fn two_pull_the_same_image_at_once_and_one_is_killed() {
 
 #[test]
 fn skopeo_and_docker_read_what_we_push() {
-    let Some(registry) = Registry::start(Door::Open) else { return };
+    let Some(registry) = Registry::start(&Door::Open) else { return };
     let name = format!("127.0.0.1:{}/app:1", registry.port);
     registry.image(&name);
     registry.done(&["push", &name]);

@@ -108,7 +108,7 @@ fn files_of_all_kinds_have_the_digest_that_was_foretold() {
 
 #[test]
 fn what_a_story_has_sent_to_a_registry_comes_back_the_same() {
-    let Some(registry) = Registry::start(Door::Open) else { return };
+    let Some(registry) = Registry::start(&Door::Open) else { return };
     let there = format!("127.0.0.1:{}/lessons/page:1", registry.port);
     let page = Path::new(PAGE).with_file_name("images/page");
     let story = format!(
