@@ -112,9 +112,12 @@ pub(super) fn map_groups(pid: Pid, mappings: &[LinuxIdMapping]) -> Result<(), No
 
 fn find() -> Result<LentIds, NotLent> {
     let lent = LentIds { users: MAP_USERS.lends()?, groups: MAP_GROUPS.lends()? };
-    // `pause` allocates nothing, as a cloned child must not.
+    let parent = Pid::this();
+    // Neither allocates, as a cloned child must not.
     let idle = || {
-        pause();
+        if sys::die_with(parent).is_ok() {
+            pause();
+        }
         0
     };
     let flag = libc::CLONE_NEWUSER.unsigned_abs().into();

@@ -32,8 +32,9 @@ pub fn remove_all(path: &Path) -> io::Result<()> {
 fn remove_as_root_of(lent: &LentIds, path: &Path) -> io::Result<()> {
     let (went, goes) = pipe2(OFlag::O_CLOEXEC)?;
     let (may_go_on, goes_on) = pipe2(OFlag::O_CLOEXEC)?;
+    let parent = Pid::this();
     let child = || {
-        let removed = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
+        let removed = sys::die_with(parent)
             .and_then(|()| unshare(CloneFlags::CLONE_NEWUSER))
             .and_then(|()| write(&goes, b"x"))
             .and_then(|_| read(&may_go_on, &mut [0]))

@@ -495,13 +495,15 @@ pub(super) fn filter_calls(program: &[libc::sock_filter], flags: libc::c_ulong) 
 /// Has the process that `command` will start killed when the thread that starts it ends.
 pub(super) fn die_with_parent(command: &mut Command) {
     let parent = Pid::this();
-    let promise = move || {
-        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // It may have died before it could be promised.
-        if Pid::parent() == parent { Ok(()) } else { Err(Errno::ESRCH.into()) }
-    };
     // SAFETY: between fork and exec it makes two system calls, and neither allocates nor takes a lock.
-    unsafe { command.pre_exec(promise) };
+    unsafe { command.pre_exec(move || Ok(die_with(parent)?)) };
+}
+
+/// Has this process killed when the thread of `parent` that made it ends. It allocates nothing.
+pub(super) fn die_with(parent: Pid) -> nix::Result<()> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // It may have died before it could be promised.
+    if Pid::parent() == parent { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
 /// Becomes another program; returns only when that failed.
