@@ -40,7 +40,7 @@ fn roots() -> Finding {
 }
 
 fn users() -> Finding {
-    const LOST: &str = "connections of containers to the outside; published ports lead in all the same";
+    const LOST: &str = "connections of containers to the outside; they reach each other, and published ports lead in, all the same";
     match Carrier::find() {
         Ok((carrier, program)) => {
             Finding::works(TOPIC, format!("{carrier} carries packets ({})", program.display()))

@@ -1,10 +1,11 @@
-//! The network that containers share, as root: a bridge with a cable to each of them, and one to the host.
+//! The network that containers share: a bridge with a cable to each of them, and as root one to the host.
 //!
 //! The bridge is not among the host's own links. It lies in a network namespace that belongs to nobody but the processes that
 //! keep containers on it, each of which has it open. So whatever the host filters (Docker's rules drop what bridges
 //! forward and they do not know), containers reach each other; and when the last of these processes ends, however it ends, the
 //! kernel takes bridge, cables and all away. On the host only the cable's end `terrariumN` can be seen, and a table of
-//! nftables with the same name.
+//! nftables with the same name. An ordinary user's bridge has no cable to the host, where nobody but root may have a link, and so
+//! nothing of it can be seen there.
 //!
 //! The kernel's own registers say who has what: whoever has made the link `terrariumN` has the Nth subnet, and whoever has
 //! made the port `cN` has the Nth address in it; the note beside a port tells the container's names. Processes with one
@@ -25,12 +26,14 @@ use tracing::{debug, warn};
 
 use super::etc::{self, Entry, Etc};
 use super::link::{FarEnd, Hardware, Link, Subnet};
-use super::netlink::{Netlink, inside};
+use super::netlink::Netlink;
 use super::register::Register;
+use crate::runtime::{self, Isolation};
 
 /// A network of containers, for as long as somebody has it open.
 pub struct Bridge {
     directory: PathBuf,
+    isolation: Isolation,
     number: u32,
     namespace: File,
     /// To the kernel, about the links on the bridge's side.
@@ -91,20 +94,31 @@ const WIDE: u8 = 15;
 
 impl Bridge {
     /// Opens the network of all who name this directory; makes it if nobody has it open.
-    pub fn open(directory: &Path) -> Result<Self, BridgeError> {
+    pub fn open(directory: &Path, isolation: Isolation) -> Result<Self, BridgeError> {
         let files = |source| BridgeError::Files { path: directory.into(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(files)?;
         let mut register = Register::lock(directory)?;
         let (number, namespace, mut within) = match register.living().next() {
             Some((number, namespace)) => {
-                let within = Netlink::route_in(namespace.as_fd()).map_err(kernel("join the bridge"))?;
-                (number, namespace, within)
+                let within = Netlink::route_in(namespace.as_fd(), isolation);
+                (number, namespace, within.map_err(kernel("join the bridge"))?)
             }
-            None => make()?,
+            None => match isolation {
+                Isolation::Root => make_beside_the_host()?,
+                Isolation::Rootless => make_apart()?,
+            },
         };
         let index = within.index_of(BRIDGE).map_err(kernel("find the bridge"))?;
         register.add(number, &namespace)?;
-        Ok(Self { directory: directory.into(), number, namespace, within, index, going: Vec::new() })
+        Ok(Self {
+            directory: directory.into(),
+            isolation,
+            number,
+            namespace,
+            within,
+            index,
+            going: Vec::new(),
+        })
     }
 
     /// Plugs in a container, whose first process has this number: it gets an address, and its names are told to the others.
@@ -120,15 +134,19 @@ impl Bridge {
             self.pull(port.number);
             return Err(BridgeError::Files { path: self.directory.join(port.number.to_string()), source });
         }
-        let configured = inside(network.as_fd(), || {
-            let mut own = Netlink::route()?;
+        let configure = || {
+            let mut own = Netlink::route_in(network.as_fd(), self.isolation)?;
             own.bring_up(INSIDE, None, None)?;
             let index = own.index_of(INSIDE)?;
             own.add_address(index, address, BITS)?;
-            own.add_way_out(gateway)
-        });
+            match self.isolation {
+                Isolation::Root => own.add_way_out(gateway),
+                // There is none this way.
+                Isolation::Rootless => Ok(()),
+            }
+        };
         let link = link_of(port.number);
-        let up = configured
+        let up = configure()
             .and_then(|()| self.within.bring_up(&link, Some(self.index), Some(&note(name, hostname))));
         if let Err(errno) = up {
             let _ = fs::remove_file(self.directory.join(port.number.to_string()));
@@ -168,6 +186,9 @@ impl Bridge {
 
     /// Leaves it. If that was the last to have it open, says what can still be seen of it on the host.
     pub fn close(self) -> Vec<String> {
+        if self.isolation == Isolation::Rootless {
+            return Vec::new();
+        }
         let (link, directory) = (host_link(self.number), self.directory.clone());
         let index = Netlink::route().and_then(|mut host| host.index_of(&link)).ok();
         drop(self);
@@ -209,9 +230,10 @@ impl Bridge {
     fn pull(&mut self, number: u32) {
         self.going.retain(|(_, thread)| !thread.is_finished());
         let Ok(namespace) = self.namespace.try_clone() else { return };
+        let isolation = self.isolation;
         let remove = move || {
-            let removed =
-                Netlink::route_in(namespace.as_fd()).and_then(|mut within| within.remove(&link_of(number)));
+            let removed = Netlink::route_in(namespace.as_fd(), isolation)
+                .and_then(|mut within| within.remove(&link_of(number)));
             debug!(number, ?removed, "a port is pulled");
         };
         self.going.push((number, thread::spawn(remove)));
@@ -224,7 +246,7 @@ impl Bridge {
     fn leave(&mut self) -> Result<(), BridgeError> {
         let mut register = Register::lock(&self.directory)?;
         register.remove_own(&self.namespace)?;
-        if register.living().next().is_none() {
+        if self.isolation == Isolation::Root && register.living().next().is_none() {
             tear_down(self.number)?;
         }
         Ok(())
@@ -251,13 +273,13 @@ impl Port {
 }
 
 /// Pulls the port of whoever these files are for, after the process that kept it was killed, and tells those who live on.
-pub fn unplug_lost(directory: &Path, etc: &Etc) -> Result<(), BridgeError> {
+pub fn unplug_lost(directory: &Path, etc: &Etc, isolation: Isolation) -> Result<(), BridgeError> {
     if !directory.is_dir() {
         return Ok(());
     }
     let register = Register::lock(directory)?;
     let Some((bridge, namespace)) = register.living().next() else { return Ok(()) };
-    let mut within = Netlink::route_in(namespace.as_fd()).map_err(kernel("join the bridge"))?;
+    let mut within = Netlink::route_in(namespace.as_fd(), isolation).map_err(kernel("join the bridge"))?;
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let number = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
         let Some(number) =
@@ -347,8 +369,22 @@ fn note(name: &str, hostname: &str) -> String {
     if name == hostname { name.to_owned() } else { format!("{name} {hostname}") }
 }
 
+/// A bridge in a network of its own, without a cable to anywhere.
+fn make_apart() -> Result<(u32, File, Netlink), BridgeError> {
+    let mut host = Netlink::route().map_err(kernel("ask for links"))?;
+    let number = free_subnets(&mut host)?.next().ok_or(BridgeError::NoSubnet)?;
+    let (namespace, socket) = runtime::new_network().map_err(kernel("make a network for the bridge"))?;
+    let mut within = Netlink::over(socket);
+    let mut make = || {
+        within.make_bridge(BRIDGE)?;
+        within.bring_up(BRIDGE, None, None)
+    };
+    make().map_err(kernel("make a bridge"))?;
+    Ok((number, namespace.into(), within))
+}
+
 /// A bridge in a network of its own, with a cable to the host.
-fn make() -> Result<(u32, File, Netlink), BridgeError> {
+fn make_beside_the_host() -> Result<(u32, File, Netlink), BridgeError> {
     if let Err(error) = clear_leftovers() {
         debug!(%error);
     }
@@ -388,12 +424,8 @@ fn new_network() -> Result<(File, Netlink), BridgeError> {
 
 /// The first subnet that nobody on this host uses. Whoever makes its link has it.
 fn claim_subnet(host: &mut Netlink, namespace: &File) -> Result<u32, BridgeError> {
-    let taken = host.destinations().map_err(kernel("list routes"))?;
-    for number in 0..SUBNETS {
+    for number in free_subnets(host)? {
         let wanted = subnet(number);
-        if taken.iter().any(|other| other.bits > WIDE && other.overlaps(wanted)) {
-            continue;
-        }
         let hardware = Hardware::of(wanted.nth(HOST));
         let far = FarEnd { name: UPLINK, namespace: namespace.as_fd(), hardware: Hardware::of(wanted.first) };
         match host.make_cable(&host_link(number), Some(hardware), &far) {
@@ -403,6 +435,16 @@ fn claim_subnet(host: &mut Netlink, namespace: &File) -> Result<u32, BridgeError
         }
     }
     Err(BridgeError::NoSubnet)
+}
+
+/// Those to which no route of this host leads.
+fn free_subnets(host: &mut Netlink) -> Result<impl Iterator<Item = u32> + use<>, BridgeError> {
+    let taken = host.destinations().map_err(kernel("list routes"))?;
+    let is_free = move |number: &u32| {
+        let wanted = subnet(*number);
+        !taken.iter().any(|other| other.bits > WIDE && other.overlaps(wanted))
+    };
+    Ok((0..SUBNETS).filter(is_free))
 }
 
 /// The table first: a table without its link counts as left behind.

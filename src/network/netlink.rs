@@ -8,7 +8,11 @@ use std::thread;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
+
+use crate::runtime::{Isolation, route_socket_in};
 
 /// A way to the kernel.
 pub(super) struct Netlink {
@@ -35,13 +39,20 @@ impl Netlink {
     }
 
     /// As [`Netlink::route`], in another network.
-    pub(super) fn route_in(namespace: BorrowedFd<'_>) -> nix::Result<Self> {
-        inside(namespace, Self::route)
+    pub(super) fn route_in(namespace: BorrowedFd<'_>, isolation: Isolation) -> nix::Result<Self> {
+        match isolation {
+            Isolation::Root => inside(namespace, Self::route),
+            Isolation::Rootless => route_socket_in(namespace).map(Self::over),
+        }
+    }
+
+    /// By a socket that somebody has made in another network.
+    pub(super) fn over(socket: OwnedFd) -> Self {
+        Self { socket, sequence: 0 }
     }
 
     fn of(protocol: SockProtocol) -> nix::Result<Self> {
-        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
-        Ok(Self { socket, sequence: 0 })
+        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).map(Self::over)
     }
 
     /// Asks for something to be done.
@@ -58,7 +69,7 @@ impl Netlink {
             self.sequence += 1;
             bytes.extend(message.numbered(self.sequence));
         }
-        send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty())?;
+        self.say(&bytes)?;
         let mut outcome = Ok(());
         while awaited > 0 {
             let answer = self.hear()?;
@@ -80,7 +91,7 @@ impl Netlink {
     pub(super) fn list(&mut self, message: Message) -> nix::Result<Vec<Vec<u8>>> {
         self.sequence += 1;
         let bytes = message.flagged(libc::NLM_F_DUMP).numbered(self.sequence);
-        send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty())?;
+        self.say(&bytes)?;
         let mut entries = Vec::new();
         loop {
             let answer = self.hear()?;
@@ -95,6 +106,12 @@ impl Netlink {
                 }
             }
         }
+    }
+
+    /// With the kernel's address, although nobody else would hear it: so it matters what the sender may do, and not also what
+    /// the maker of the socket might have done.
+    fn say(&self, bytes: &[u8]) -> nix::Result<()> {
+        sendto(self.socket.as_raw_fd(), bytes, &NetlinkAddr::new(0, 0), MsgFlags::empty()).map(drop)
     }
 
     fn hear(&self) -> nix::Result<Vec<u8>> {
@@ -193,10 +210,7 @@ pub(super) fn text(value: &[u8]) -> String {
 }
 
 /// Does something in another network. A thread of its own goes there, so that this one stays where it is.
-pub(super) fn inside<T: Send>(
-    namespace: BorrowedFd<'_>,
-    act: impl FnOnce() -> nix::Result<T> + Send,
-) -> nix::Result<T> {
+fn inside<T: Send>(namespace: BorrowedFd<'_>, act: impl FnOnce() -> nix::Result<T> + Send) -> nix::Result<T> {
     let visit = || {
         setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
         act()

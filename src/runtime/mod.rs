@@ -19,7 +19,7 @@
 //! what will be done, `plan` prepares it (`isolation`, `root`, `mounts`, `ids`, each an `operation` or several), `resources`
 //! reads its limits, `create` clones, `init` walks through the plan in the child, `message` is what it tells its keeper, and
 //! `container` is what the keeper holds, with `cgroup`, `freeze` and `processes`. `enter` and `exec` are the same for one more
-//! process: what it does, and what the keeper holds of it; `sockets` reaches into its network, and a `companion` of the host's
+//! process: what it does, and what the keeper holds of it; `sockets` reaches into its network, `networks` into all those of a user, and a `companion` of the host's
 //! may work for it. `lent` knows which ids a user may map, and `removal` removes what those have made. All `unsafe` is in `sys`.
 
 mod bundle;
@@ -40,6 +40,7 @@ mod isolation;
 mod lent;
 mod message;
 mod mounts;
+mod networks;
 mod operation;
 mod plan;
 mod probe;
@@ -64,6 +65,7 @@ pub use exec::{EnterError, Exec, ExecControlError, ExecCreateError, ExecOptions,
 pub use ids::{MapError, capabilities};
 pub use lent::{LentIds, NotLent, lent_ids};
 pub use message::{ExecError, Progress};
+pub use networks::{new_network, route_socket_in};
 pub use probe::{Found, ProbeError, probe};
 pub use processes::companions;
 pub use removal::remove_all;

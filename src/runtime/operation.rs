@@ -34,6 +34,7 @@ pub(super) type MountOptions = Vec<(CString, Option<CString>)>;
 pub(super) enum Action {
     DieWithParent,
     HideMemory,
+    ShowMemory,
     Join { namespace: OwnedFd, kind: i32 },
     PlaceDescriptors,
     ResetSignals,
@@ -133,6 +134,7 @@ impl Action {
         match self {
             Self::DieWithParent => nix::sys::prctl::set_pdeathsig(Signal::SIGKILL),
             Self::HideMemory => nix::sys::prctl::set_dumpable(false),
+            Self::ShowMemory => nix::sys::prctl::set_dumpable(true),
             Self::Join { namespace, kind } => sys::join_namespace(namespace.as_fd(), *kind),
             Self::PlaceDescriptors => own.place(),
             Self::ResetSignals => {

@@ -74,6 +74,10 @@ impl Plan {
         draft.enter(process)?;
         ids::change(&mut draft, process, linux)?;
         draft.add(Step::DeathSignalAgain, "itself", Action::DieWithParent);
+        // Nobody else is in its pid namespace yet who could look at what it still has of its keeper's.
+        if isolation::has_user_namespace(linux) {
+            draft.add(Step::Visible, "its memory", Action::ShowMemory);
+        }
         draft.filter_calls(linux)?;
 
         let (program, program_name) = program(process)?;

@@ -63,6 +63,8 @@ pub enum Step {
     NoNewPrivileges,
     /// Die with the keeper, said once more.
     DeathSignalAgain,
+    /// Be seen by the keeper again.
+    Visible,
     /// Forbid system calls.
     CallFilter,
     /// Wait for `start`.
@@ -113,6 +115,7 @@ pub const fn steps() -> &'static [Step] {
         Step::Capabilities,
         Step::NoNewPrivileges,
         Step::DeathSignalAgain,
+        Step::Visible,
         Step::CallFilter,
         Step::Park,
         Step::Execute,
@@ -150,6 +153,7 @@ impl Step {
             Self::Capabilities => "capabilities",
             Self::NoNewPrivileges => "no new privileges",
             Self::DeathSignalAgain => "parent-death signal again",
+            Self::Visible => "visible to the keeper",
             Self::CallFilter => "system call filter",
             Self::Park => "park",
             Self::Execute => "exec",
@@ -210,6 +214,9 @@ impl Step {
             }
             Self::NoNewPrivileges => "as late as possible: it changes what the steps before may do",
             Self::DeathSignalAgain => "the kernel forgets the death signal when the ids change",
+            Self::Visible => {
+                "the kernel hides whoever has changed ids, and a user's keeper has to find the namespaces"
+            }
             Self::CallFilter => "last, so that it need let through nothing but what the program does",
             Self::Park => "a created container is complete, but none of its program has run",
             Self::Execute => "all that is left of the runtime is replaced",

@@ -222,6 +222,20 @@ pub(super) fn join_namespace(namespace: BorrowedFd<'_>, kind: i32) -> nix::Resul
     Errno::result(unsafe { libc::setns(namespace.as_raw_fd(), kind) }).map(drop)
 }
 
+/// The user namespace that a namespace belongs to.
+pub(super) fn owner_of(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    const NS_GET_USERNS: libc::Ioctl = 0xb701;
+    // SAFETY: takes no pointer.
+    owned(Errno::result(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_USERNS) })?.into())
+}
+
+/// The network namespace that a socket was made in.
+pub(super) fn network_of(socket: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: takes no pointer.
+    owned(Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) })?.into())
+}
+
 /// Lets `target` be another number for `from`; it survives execve.
 pub(super) fn place_descriptor(from: RawFd, target: RawFd) -> nix::Result<()> {
     // SAFETY: takes integers; the child owns its whole descriptor table.

@@ -12,6 +12,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use terrarium::network::leftovers;
+use terrarium::runtime::lent_ids;
 
 use crate::stage::{SOON, Stage, eventually, is_forbidden, kill};
 
@@ -226,6 +227,51 @@ fn a_keeper_that_is_killed_leaves_neither_a_link_nor_a_name() {
         assert_eq!(leftovers(), Vec::<String>::new());
         assert_eq!(run("ss -Hlntu"), "");
     });
+}
+
+/// What comes of a connection to a port where nobody listens, out of a container's network. Whoever has made it may go there.
+fn knock(from: i32, at: &str) -> String {
+    let user = if geteuid().is_root() { "" } else { "--preserve-credentials -U " };
+    let script = format!("timeout 20 nsenter {user}-n -t {from} bash -c 'exec 3<>/dev/tcp/{at}/9' 2>&1");
+    let told = Command::new("bash").args(["-c", &script]).output().unwrap();
+    String::from_utf8_lossy(&told.stdout).into_owned()
+}
+
+#[test]
+fn containers_reach_each_other_by_address_and_by_name() {
+    if is_forbidden("containers that reach each other") {
+        return;
+    }
+    if run("for name in nsenter bash timeout; do command -v $name; done; true").lines().count() < 3 {
+        return println!("skipped: containers that reach each other, for want of nsenter, bash or timeout");
+    }
+    let stage = Stage::new();
+    stage.good(&["run", "-d", "--name", "web", "lab"]);
+    let mut words = vec!["run", "-d", "--name", "db"];
+    // A process with ids that were lent is not quite its user's.
+    if geteuid().is_root() || lent_ids().is_ok() {
+        words.extend(["--user", "1000:1000"]);
+    }
+    stage.good(&[&words[..], &["lab"]].concat());
+    let address = |name| stage.good(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", name]);
+    let (web, db) = (pid(&stage, "web"), pid(&stage, "db"));
+    let hosts = || fs::read_to_string(format!("/proc/{web}/root/etc/hosts")).unwrap();
+    assert!(hosts().ends_with(&format!("{}\tdb\n", address("db"))), "{}", hosts());
+    for (from, to) in [(web, "db"), (db, "web")] {
+        let said = knock(from, &address(to));
+        assert!(said.contains("refused"), "{to}: {said}");
+    }
+
+    stage.good(&["rename", "db", "data"]);
+    assert!(hosts().ends_with("\tdata\n"), "{}", hosts());
+    let inside = stage.good(&["ps", "-q", "--filter", "name=web", "--no-trunc"]);
+    let spared = |pid: &i32| {
+        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| !words.contains(&inside))
+    };
+    stage.keepers().into_iter().filter(spared).for_each(kill);
+    assert_eq!(stage.good(&["ps", "--format", "{{.Names}}"]), "web");
+    assert!(!hosts().contains("data"), "{}", hosts());
+    stage.good(&["rm", "-f", "web", "data"]);
 }
 
 #[test]

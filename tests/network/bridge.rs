@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::geteuid;
 use terrarium::network::{Bridge, Etc, clear_leftovers, leftovers};
+use terrarium::runtime::Isolation;
 
 use crate::stage::{SOON, eventually};
 
@@ -105,7 +106,7 @@ fn containers_reach_each_other_even_where_the_host_forwards_nothing() {
                 "nft 'add table ip f; add chain ip f c { type filter hook forward priority 0; policy drop; }'",
             );
         }
-        let mut bridge = Bridge::open(&place.path().join("network")).unwrap();
+        let mut bridge = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
         let (web, db) = (Resident::new(place.path(), "web"), Resident::new(place.path(), "db"));
         let first = bridge.attach(web.pid(), &web.etc, "web", "web").unwrap();
         let second = bridge.attach(db.pid(), &db.etc, "db", "inner").unwrap();
@@ -123,11 +124,11 @@ fn containers_reach_each_other_even_where_the_host_forwards_nothing() {
 fn names_come_and_go_with_their_containers() {
     on_a_host_of_its_own(|| {
         let place = tempfile::tempdir().unwrap();
-        let mut bridge = Bridge::open(&place.path().join("network")).unwrap();
+        let mut bridge = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
         let (web, db) = (Resident::new(place.path(), "web"), Resident::new(place.path(), "db"));
         let first = bridge.attach(web.pid(), &web.etc, "web", "web").unwrap();
         // Another process of the same estate would open it once more.
-        let mut other = Bridge::open(&place.path().join("network")).unwrap();
+        let mut other = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
         let second = other.attach(db.pid(), &db.etc, "db", "inner").unwrap();
         assert!(web.hosts().ends_with("10.80.0.2\tweb\n10.80.0.3\tdb\n"), "{}", web.hosts());
         assert!(db.hosts().ends_with("10.80.0.3\tinner db\n10.80.0.2\tweb\n"), "{}", db.hosts());
@@ -143,7 +144,7 @@ fn names_come_and_go_with_their_containers() {
 fn the_lowest_free_address_is_taken_again() {
     on_a_host_of_its_own(|| {
         let place = tempfile::tempdir().unwrap();
-        let mut bridge = Bridge::open(&place.path().join("network")).unwrap();
+        let mut bridge = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
         let residents: Vec<_> = ["a", "b", "c"].map(|name| Resident::new(place.path(), name)).into();
         let attach = |bridge: &mut Bridge, nth: usize| {
             let resident = &residents[nth];
@@ -161,9 +162,9 @@ fn the_last_to_leave_takes_everything_along() {
     on_a_host_of_its_own(|| {
         let place = tempfile::tempdir().unwrap();
         let before = run("ip -o addr; ip route; ip rule; sysctl -a 2>/dev/null | grep '^net.ipv4.*forward'");
-        let one = Bridge::open(&place.path().join("network")).unwrap();
-        let other = Bridge::open(&place.path().join("network")).unwrap();
-        let strangers = Bridge::open(&place.path().join("elsewhere")).unwrap();
+        let one = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
+        let other = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
+        let strangers = Bridge::open(&place.path().join("elsewhere"), Isolation::Root).unwrap();
         assert!(links().contains("terrarium0") && links().contains("terrarium1"), "{}", links());
         assert_eq!(one.close(), Vec::<String>::new());
         assert!(links().contains("terrarium0"), "somebody still has it open");
@@ -196,7 +197,7 @@ fn a_subnet_that_the_host_uses_is_left_alone() {
     on_a_host_of_its_own(|| {
         run("ip link add x type bridge && ip addr add 10.80.3.1/24 dev x && ip link set x up");
         let place = tempfile::tempdir().unwrap();
-        let mut bridge = Bridge::open(&place.path().join("network")).unwrap();
+        let mut bridge = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
         let web = Resident::new(place.path(), "web");
         let port = bridge.attach(web.pid(), &web.etc, "web", "web").unwrap();
         assert_eq!(port.address().to_string(), "10.80.16.2");
@@ -212,7 +213,7 @@ fn packets_to_the_world_have_the_hosts_address() {
         run("ip addr add 192.0.2.1/24 dev out && ip link set out up");
         world.inside(|| run("ip addr add 192.0.2.2/24 dev in && ip link set in up"));
         fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
-        let mut bridge = Bridge::open(&place.path().join("network")).unwrap();
+        let mut bridge = Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
         let web = Resident::new(place.path(), "web");
         bridge.attach(web.pid(), &web.etc, "web", "web").unwrap();
         let listener = world.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80)).unwrap());

@@ -100,13 +100,10 @@ impl Linux {
         let own_name = || hostname.clone().unwrap_or_else(|| name.to_string());
         let (network, hostname, etc, link) = match &spec.network {
             NetworkMode::Bridge => {
-                let link = match self.isolation {
-                    Isolation::Root => Link::Bridge(None),
-                    Isolation::Rootless => Link::Alone(self.networks.free_address(id)),
-                };
+                let link = self.usual_link(id);
                 let hostname = own_name();
                 let etc = Etc::write(directory.clone(), &hostname, link.address()).map_err(files)?;
-                if matches!(link, Link::Alone(_)) && Carrier::find().is_ok() {
+                if self.isolation == Isolation::Rootless && Carrier::find().is_ok() {
                     etc.ask_server(NAME_SERVER).map_err(files)?;
                 }
                 (Network::New, hostname, etc, link)
@@ -147,13 +144,10 @@ impl Linux {
         let name = self.networks.names.get(&id).map_or("", Name::as_str).to_owned();
         let Some(joined) = self.networks.joined.get_mut(&id) else { return Ok(()) };
         if let Link::Bridge(port @ None) = &mut joined.link {
-            let bridge = match &mut self.networks.bridge {
-                Some(bridge) => bridge,
-                none => none.insert(Bridge::open(&self.premises.network())?),
-            };
+            let bridge = bridge(&mut self.networks.bridge, &self.premises.network(), self.isolation)?;
             *port = Some(bridge.attach(pid, &joined.etc, &name, &joined.hostname)?);
         }
-        if let Link::Alone(_) = &joined.link {
+        if self.isolation == Isolation::Rootless && matches!(joined.link, Link::Alone(_) | Link::Bridge(_)) {
             // Without one it lives all the same; `doctor` says what it lacks.
             match Outlet::open(pid) {
                 Ok(outlet) => joined.outlet = Some(outlet),
@@ -170,6 +164,23 @@ impl Linux {
         Ok(())
     }
 
+    /// By the bridge. Where a user can have none, a container has an address all the same, for its published ports.
+    fn usual_link(&mut self, id: Id) -> Link {
+        let opened = match self.isolation {
+            Isolation::Root => return Link::Bridge(None),
+            Isolation::Rootless => {
+                bridge(&mut self.networks.bridge, &self.premises.network(), self.isolation).map(drop)
+            }
+        };
+        match opened {
+            Ok(()) => Link::Bridge(None),
+            Err(error) => {
+                warn!(%error, "it does not reach other containers");
+                Link::Alone(self.networks.free_address(id))
+            }
+        }
+    }
+
     pub(super) fn leave_network(&mut self, id: Id) {
         let joined = self.networks.joined.remove(&id);
         if let (Some(Joined { link: Link::Bridge(Some(port)), .. }), Some(bridge)) =
@@ -181,9 +192,7 @@ impl Linux {
 
     /// Unplugs a container that nobody has kept, and whose files were in this directory: others still know its name.
     pub fn forget_lost(&self, etc: PathBuf) {
-        if self.isolation == Isolation::Root
-            && let Err(error) = unplug_lost(&self.premises.network(), &Etc::at(etc))
-        {
+        if let Err(error) = unplug_lost(&self.premises.network(), &Etc::at(etc), self.isolation) {
             warn!(%error, "others may still know the name of a container that was lost");
         }
     }
@@ -235,6 +244,18 @@ impl Link {
             Self::Alone(address) => Some(*address),
             Self::Bridge(port) => port.as_ref().map(Port::address),
         }
+    }
+}
+
+/// What containers share; opened by the first.
+fn bridge<'a>(
+    bridge: &'a mut Option<Bridge>,
+    directory: &Path,
+    isolation: Isolation,
+) -> Result<&'a mut Bridge, BridgeError> {
+    match bridge {
+        Some(bridge) => Ok(bridge),
+        none => Ok(none.insert(Bridge::open(directory, isolation)?)),
     }
 }
 
