@@ -83,6 +83,8 @@ pub struct StepOpening {
     pub say: Option<String>,
     /// A question to think about before it happens.
     pub ask: Option<String>,
+    /// What its containers' processes should have written by its end.
+    pub output: Option<String>,
     /// Of what an answer can be held against what will have happened.
     pub checkable: Vec<Checkable>,
 }

@@ -17,26 +17,14 @@ use std::{
 
 use thiserror::Error;
 
-use super::COMMANDS;
+use super::{
+    COMMANDS,
+    place::{DIRECTORIES, GROUP, PASSWD},
+};
 
 /// The file of the running program: it can be read even when its path has been replaced since it was started.
 const RUNNING: &str = "/proc/self/exe";
 const LAB: &str = "/bin/lab";
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/false\n";
-const GROUP: &str = "root:x:0:\n";
-const DIRECTORIES: [(&str, u32); 11] = [
-    ("/bin", 0o755),
-    ("/dev", 0o755),
-    ("/etc", 0o755),
-    ("/proc", 0o555),
-    ("/root", 0o700),
-    ("/run", 0o755),
-    ("/sys", 0o555),
-    ("/tmp", 0o1777),
-    ("/var", 0o755),
-    ("/var/tmp", 0o1777),
-    ("/usr", 0o755),
-];
 
 /// Why the lab image cannot be assembled.
 #[derive(Debug, Error)]
@@ -82,8 +70,8 @@ pub fn assemble_from(program: &Path, dir: &Path) -> Result<(), ImageError> {
     for (path, mode) in DIRECTORIES {
         image.directory(path, mode)?;
     }
-    image.file("/etc/passwd", PASSWD)?;
-    image.file("/etc/group", GROUP)?;
+    image.file(PASSWD.0, PASSWD.1)?;
+    image.file(GROUP.0, GROUP.1)?;
 
     // Nothing in a container may write to it, be it through /proc/PID/exe: it serves all containers.
     image.copy(program, LAB)?;

@@ -4,6 +4,7 @@
 //! same source; the acting and the image are for Linux.
 
 mod commands;
+mod place;
 
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod act;
@@ -17,6 +18,7 @@ mod sys;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 pub use act::main;
 pub use commands::{COMMANDS, HEALTH, LABEL, acts_out, conduct, is_lab, without_form};
+pub use place::{has, is_in_a_directory};
 
 /// Memory that the program needs for itself.
 pub const IDLE_MEMORY: u64 = 256 << 10;

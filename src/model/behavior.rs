@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Signal;
+use super::{FileDeed, Signal};
 
 /// The conduct of one process. The default is idle for ever without a handler for any signal.
 ///
@@ -23,6 +23,8 @@ pub struct Behavior {
     pub output: Option<String>,
     /// What it tries that root may do on a host. Of each it writes what came of it.
     pub tries: Vec<Feat>,
+    /// What it does to files. Of each it writes what came of it.
+    pub files: Vec<FileDeed>,
     /// Processes that it forks at once.
     pub children: Option<Children>,
     /// When it ends by itself.

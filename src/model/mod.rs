@@ -13,6 +13,7 @@ mod command;
 mod container;
 mod effect;
 mod facts;
+mod files;
 mod health;
 mod host;
 mod life;
@@ -31,6 +32,7 @@ pub use behavior::{Behavior, Children, Exit, Feat, Found, HealthPhase, Memory, R
 pub use command::{Command, Failure, Look, Outcome, Reason, Refusal, Removal, Verb};
 pub use effect::{Action, Effect, Effects, Event, EventKind, Transition};
 pub use facts::{Freezer, HostFacts};
+pub use files::{Came, FileDeed};
 pub use health::{Answer, Health};
 pub use host::{Host, Status};
 pub use name::{Id, InvalidName, Name, Ticket};

@@ -41,12 +41,23 @@ pub struct Text<W> {
     turns_left: usize,
     /// What is said when its question can be answered.
     answer: Option<String>,
+    /// What should have been written by then.
+    output: Option<String>,
 }
 
 impl<W: Write> Text<W> {
     /// Writes there.
     pub fn new(out: W, paint: Paint, why: Why) -> Self {
-        Self { out, paint, why, prediction: Prediction::Alone, of_list: 0, turns_left: 0, answer: None }
+        Self {
+            out,
+            paint,
+            why,
+            prediction: Prediction::Alone,
+            of_list: 0,
+            turns_left: 0,
+            answer: None,
+            output: None,
+        }
     }
 
     fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
@@ -91,6 +102,14 @@ impl<W: Write> Text<W> {
     pub(super) fn told(&mut self, role: Role, text: &str) -> io::Result<()> {
         for part in wrap(text, WIDTH - INDENT.len()) {
             writeln!(self.out, "{INDENT}{}", self.paint.as_role(role, part))?;
+        }
+        Ok(())
+    }
+
+    /// What processes have written, line by line.
+    fn output(&mut self, output: &str) -> io::Result<()> {
+        for (nth, line) in output.lines().enumerate() {
+            self.line(if nth == 0 { "wrote" } else { "" }, line)?;
         }
         Ok(())
     }
@@ -275,6 +294,7 @@ impl<W: Write> Audience for Text<W> {
         }
         self.turns_left = names.len();
         self.of_list = names.len();
+        self.output.clone_from(&step.output);
         let sentence = self.paint.as_role(Role::Heading, sentence);
         writeln!(self.out, "\n{:>4}  {sentence}", step.index)?;
         match (&step.ask, &step.say) {
@@ -308,6 +328,12 @@ impl<W: Write> Audience for Text<W> {
         }
         if let Some(took) = step.took.filter(|took| *took >= LONG) {
             self.line("took", &time(took))?;
+        }
+        if self.turns_left == 0
+            && let Some(output) =
+                self.output.take().filter(|_| step.unmet.as_ref().is_some_and(Vec::is_empty))
+        {
+            self.output(&output)?;
         }
         if self.turns_left == 0
             && let Some(answer) = self.answer.take()

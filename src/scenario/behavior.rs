@@ -1,6 +1,10 @@
 //! `behavior:` in a file: the forms of [`Behavior`] and of what it is made of.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{
@@ -14,7 +18,7 @@ use super::{
     shape::{List, Maybe, One, Shape, Table},
     words::WordError,
 };
-use crate::model::{Behavior, Children, Exit, Feat, HealthPhase, Memory, Reaction, Signal};
+use crate::model::{Behavior, Children, Exit, Feat, FileDeed, HealthPhase, Memory, Reaction, Signal};
 
 /// `behavior: { … }`. The compiler compares these fields with the model's.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -41,6 +45,9 @@ pub(super) struct BehaviorForm {
     /// What it tries, as root of its container; it writes of each whether it was done or refused.
     #[serde(with = "List::<FeatWord>", skip_serializing_if = "is_default")]
     tries: Vec<Feat>,
+    /// What it does to files of its container; it writes of each what came of it.
+    #[serde(with = "List::<FileDeedWord>", skip_serializing_if = "is_default")]
+    files: Vec<FileDeed>,
     /// Processes that it starts.
     #[serde(with = "Maybe::<ChildrenForm>", skip_serializing_if = "is_default")]
     children: Option<Children>,
@@ -179,6 +186,33 @@ impl Shape<Feat> for FeatWord {
 
     fn write<S: Serializer>(value: &Feat, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(value.word())
+    }
+}
+
+/// `write /note`, `read /note` or `delete /note`.
+pub(super) struct FileDeedWord;
+
+impl FileDeedWord {
+    /// Where it writes belongs to no layer: the kernel's own file systems.
+    const NO_FILES: [&str; 3] = ["/dev", "/proc", "/sys"];
+}
+
+impl Shape<FileDeed> for FileDeedWord {
+    const EXPECTED: &'static str = "`write`, `read` or `delete` and the path of a file outside of /dev, /proc and /sys, like `write /note`";
+
+    fn word(text: &str) -> Result<FileDeed, WordError> {
+        let (word, path) = text.split_once(' ').unwrap_or((text, ""));
+        let path = path.trim_start();
+        let plain = Path::new(path).components().all(|part| !matches!(part, Component::ParentDir));
+        let file = path.starts_with('/') && !path.ends_with('/') && plain;
+        if !file || Self::NO_FILES.iter().any(|directory| Path::new(path).starts_with(directory)) {
+            return Err(WordError::Expected { text: text.into(), expected: Self::EXPECTED });
+        }
+        FileDeed::of(word, path).ok_or_else(|| WordError::unknown("deed", word, &FileDeed::WORDS))
+    }
+
+    fn write<S: Serializer>(value: &FileDeed, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{} {}", value.word(), value.path()))
     }
 }
 

@@ -63,6 +63,8 @@ const ON_BOARD: &[(&str, &str)] = on_board! {
     "lessons/29-registry"
     "lessons/30-keeper-lost"
     "lessons/31-what-root-can-do-inside"
+    "lessons/32-rootless"
+    "lessons/33-where-it-writes"
     "image-layers"
     "lie"
 };

@@ -6,8 +6,9 @@ use proptest::{collection, option, prelude::*, sample::select};
 use terrarium::{
     engine::planted::Break,
     model::{
-        Access, Behavior, Children, ContainerSpec, Exit, Feat, HealthCheck, HealthPhase, Memory, Name,
-        NetworkMode, PortBinding, Protocol, Reaction, RestartPolicy, Signal, State, StopTimeout, VolumeMount,
+        Access, Behavior, Children, ContainerSpec, Exit, Feat, FileDeed, HealthCheck, HealthPhase, Memory,
+        Name, NetworkMode, PortBinding, Protocol, Reaction, RestartPolicy, Signal, State, StopTimeout,
+        VolumeMount,
     },
     scenario::{
         Action, AskedSignal, Awaited, Build, ContainerExpect, CpuExpect, Crash, EventPattern, Events, Exec,
@@ -249,27 +250,32 @@ fn behavior() -> impl Strategy<Value = Behavior> {
     let reaction =
         prop_oneof![Just(Reaction::Ignore), Just(Reaction::Handle), exit().prop_map(Reaction::Exit)];
     let phase = (duration(), any::<bool>()).prop_map(|(lasts, ok)| HealthPhase { lasts, ok });
+    let deed = select(vec![("write", "/note"), ("read", "/etc/group"), ("delete", "/bin/true")])
+        .prop_map(|(word, path)| FileDeed::of(word, path).unwrap());
     let once = (
         0..200_u32,
         option::of(memory),
         collection::vec(1..=u16::MAX, 0..3),
-        (option::of(words()), collection::vec(select(Feat::ALL.to_vec()), 0..3)),
+        (option::of(words()), collection::vec(select(Feat::ALL.to_vec()), 0..3), collection::vec(deed, 0..3)),
         option::of(children),
         option::of(exit()),
         collection::vec(phase, 0..3),
         collection::btree_map(signal(), reaction, 0..3),
     )
-        .prop_map(|(cpu, memory, listen, (output, tries), children, exits, health, signals)| Behavior {
-            cpu,
-            memory,
-            listen,
-            output,
-            tries,
-            children,
-            exits,
-            health,
-            signals,
-            runs: Vec::new(),
+        .prop_map(|(cpu, memory, listen, (output, tries, files), children, exits, health, signals)| {
+            Behavior {
+                cpu,
+                memory,
+                listen,
+                output,
+                tries,
+                files,
+                children,
+                exits,
+                health,
+                signals,
+                runs: Vec::new(),
+            }
         });
     once.prop_recursive(2, 6, 3, |inner| {
         collection::vec(inner, 1..3).prop_map(|runs| Behavior { runs, ..Behavior::default() })

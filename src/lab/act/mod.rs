@@ -5,6 +5,7 @@
 
 mod children;
 mod cpu;
+mod files;
 mod health;
 mod memory;
 mod ready;
@@ -143,6 +144,9 @@ impl Life {
         }
         for feat in &behavior.tries {
             say(&feat.told(tries::attempt(*feat))).map_err(ActError::Output)?;
+        }
+        for deed in &behavior.files {
+            say(&deed.told(&files::act(deed, name))).map_err(ActError::Output)?;
         }
         // A moment too far away for the clock never comes.
         let moment = |after: Duration| start.checked_add(after);

@@ -231,6 +231,7 @@ mod tests {
                 words: String::new(),
                 say: Some("So it is.".into()),
                 ask: Some("What happens?".into()),
+                output: None,
                 checkable: Vec::new(),
             };
             let part = StepTrace {

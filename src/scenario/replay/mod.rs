@@ -203,6 +203,11 @@ fn opening_of_step(index: usize, step: &Step, lang: &str) -> StepOpening {
         words: words_of(&step.action),
         say: step.say.as_ref().map(|say| say.in_lang(lang).into()),
         ask: step.ask.as_ref().map(|ask| ask.in_lang(lang).into()),
+        output: step
+            .expect
+            .as_ref()
+            .and_then(|expect| expect.output.clone())
+            .filter(|_| !step.action.is_about_images()),
         checkable: question::checkable(step),
     }
 }

@@ -6,10 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
 use crate::engine::planted::Break;
-use crate::model::{Feat, Signal, State};
+use crate::model::{Feat, FileDeed, Signal, State};
 use crate::scenario::{
     action::{AskedSignalWord, UrlWord},
-    behavior::{FeatWord, LastWords, ReactionForm},
+    behavior::{FeatWord, FileDeedWord, LastWords, ReactionForm},
     claim::{CpuForm, EVENT_ACTIONS, EventWord, FailureWord, HealthWord, MemoryBound, Ports},
     container::{NetworkWord, PublishWord, RestartWord, VolumeWord},
     format::TextForm,
@@ -91,6 +91,11 @@ draw! {
         json_schema!({ "description": StateWord::EXPECTED, "oneOf": described.collect::<Vec<_>>() })
     };
     FeatWord, "Feat": |_| words(FeatWord::EXPECTED, &Feat::ALL.map(Feat::word));
+    FileDeedWord, "FileDeed": |_| json_schema!({
+        "description": FileDeedWord::EXPECTED,
+        "type": "string",
+        "pattern": format!("^({}) +/.*[^/]$", FileDeed::WORDS.join("|")),
+    });
     BreakWord, "Bug": |_| {
         let described = Break::ALL.iter().map(|bug| json!({ "const": bug.name(), "description": bug.sentence() }));
         json_schema!({ "description": BreakWord::EXPECTED, "oneOf": described.collect::<Vec<_>>() })

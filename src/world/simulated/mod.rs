@@ -4,6 +4,7 @@
 //! is to take the first entry off and to set the clock to it. What falls due for a frozen process is kept until its thaw.
 
 mod images;
+mod layer;
 mod ports;
 mod process;
 mod rooms;
@@ -11,9 +12,11 @@ mod schedule;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
 use self::images::{Image, Shelf};
+use self::layer::Layer;
 use self::ports::Ports;
 use self::process::{Deed, Process};
 use self::schedule::{Key, Schedule, Turn};
@@ -21,9 +24,9 @@ use super::images::{ImageAnswer, ImageRequest};
 use super::{HttpRequest, Interrupted, RequestError, RequestId, Response, Staged, World};
 use crate::lab;
 use crate::model::{
-    Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, FIRST_ADDRESS, Failure, HeldPort,
-    HostFacts, Id, LAB_IMAGE, Name, NetworkMode, Observation, Oom, PortBinding, Protocol, Resources, Signal,
-    Timer, Within,
+    Action, Answer, Behavior, ContainerSpec, Ending, ExecId, Exit, FIRST_ADDRESS, Failure, FileDeed,
+    HeldPort, HostFacts, Id, LAB_IMAGE, Name, NetworkMode, Observation, Oom, PortBinding, Protocol,
+    Resources, Signal, Timer, Within,
 };
 
 /// A simulated host.
@@ -96,11 +99,19 @@ struct Simulation {
     /// While it runs.
     address: Option<Ipv4Addr>,
     output: String,
+    layer: Layer,
     /// The image that it was made from, if that is one of a story's own.
     image: Option<Image>,
 }
 
 impl Simulation {
+    /// What its process says while it does this to its files.
+    fn change_files(&mut self, deeds: &[FileDeed]) -> String {
+        let image = self.image.as_ref();
+        let below = |path: &Path| lab::has(path) || image.is_some_and(|image| image.has(path));
+        self.layer.undergo(deeds, (&self.name, &self.spec), below)
+    }
+
     /// What it has mounted beyond what every container has.
     fn own_mounts(&self) -> u64 {
         let init = usize::from(self.spec.init && self.spec.image != LAB_IMAGE);
@@ -166,6 +177,7 @@ impl Simulated {
             ports: Vec::new(),
             address: None,
             output: String::new(),
+            layer: Layer::default(),
             image: self.shelf.find(&spec.image),
         });
         if *container.spec != *spec {
@@ -194,8 +206,9 @@ impl Simulated {
         match program {
             Ok(behavior) => {
                 let behavior = if forestalled { gives_up() } else { behavior };
+                let files = container.change_files(&behavior.files);
                 let (process, agenda) = Process::begin(behavior, &container.spec, self.now);
-                container.output.push_str(&process.output());
+                container.output.push_str(&(process.output() + &files));
                 container.phase = Phase::Lives(Box::new(process));
                 container.address = (container.spec.network == NetworkMode::Bridge).then_some(address);
                 self.see(id, Observation::Executed);

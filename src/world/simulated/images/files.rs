@@ -190,6 +190,12 @@ impl Files {
         self.known.extend(nodes);
     }
 
+    /// Whether a file is known to be there.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        self.known.get(path).is_some_and(|node| node.kind != Kind::Directory)
+    }
+
     pub(super) fn there(&self, path: &Path) -> There {
         let first = path.iter().next();
         match (self.known.get(path), first) {

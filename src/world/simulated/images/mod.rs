@@ -5,6 +5,7 @@ mod building;
 mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use self::files::{Beneath, Files};
 use crate::image::Reference;
@@ -52,6 +53,11 @@ impl Image {
 
     fn unknown(name: &str) -> Self {
         Self { base: Some(name.into()), ..Self::new(Files::new(Beneath::Anything)) }
+    }
+
+    /// Whether one of its layers is known to have this file.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.files.has(path)
     }
 
     fn shown(&self, name: &str) -> ShownImage {
