@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use terrarium::scenario::bundled;
+use terrarium::scenario::{Text, bundled};
 
 #[test]
 fn every_shipped_scenario_is_on_board() {
@@ -126,4 +126,27 @@ fn stdout(words: &[&str]) -> String {
     let output = terrarium().args(words).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_lesson_is_told_in_korean_whole_or_not_at_all_and_more_than_half_are() {
+    let lessons: Vec<_> = bundled().into_iter().filter(|bundled| bundled.number().is_some()).collect();
+    let mut told = 0;
+    for bundled in &lessons {
+        let scenario = &bundled.scenario;
+        let of_steps = scenario.steps.iter().flat_map(|step| [&step.say, &step.ask]);
+        let texts = [&scenario.about].into_iter().chain(of_steps).flatten().chain([&scenario.title]);
+        // An unquoted comma inside of `{ en: …, ko: … }` makes the rest of a text a language.
+        let languages = texts.clone().flat_map(|text| match text {
+            Text::Plain(_) => Vec::new(),
+            Text::ByLanguage(texts) => texts.keys().map(String::as_str).collect(),
+        });
+        let unknown: Vec<_> = languages.filter(|language| !["en", "ko"].contains(language)).collect();
+        assert!(unknown.is_empty(), "{} speaks {unknown:?}", bundled.name);
+        let (korean, others): (Vec<_>, Vec<_>) =
+            texts.partition(|text| text.in_lang("ko") != text.in_lang("en"));
+        assert!(korean.is_empty() || others.is_empty(), "{} lacks Korean in: {others:?}", bundled.name);
+        told += usize::from(!korean.is_empty());
+    }
+    assert!(told * 2 > lessons.len(), "README and book say that more than half are told in Korean: {told}");
 }

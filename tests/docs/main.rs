@@ -123,6 +123,27 @@ fn every_lesson_has_a_chapter_in_which_it_is_run_and_drawn() {
 }
 
 #[test]
+fn every_claim_of_the_course_has_a_lesson_and_what_is_exact() {
+    let pages = Page::all();
+    let page = pages.iter().find(|page| page.path == "book/src/teachers.md").unwrap();
+    let (_, section) = page.text.split_once("\n## What they have heard\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 10, "a row is lost: {rows:#?}");
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [claim, lessons, exact] = cells[..] else { panic!("not three cells: {row}") };
+        assert!(!claim.is_empty() && !exact.is_empty(), "{row}");
+        let links = || lessons.split("](").skip(1).filter_map(|rest| rest.split_once(".md)"));
+        assert!(links().next().is_some(), "no lesson is named: {row}");
+        for (name, _) in links() {
+            let found = terrarium::scenario::find_bundled(name).unwrap();
+            assert!(found.number().is_some(), "{name} is no lesson");
+        }
+    }
+}
+
+#[test]
 fn every_picture_is_shown_and_can_be_heard() {
     let pages = Page::all();
     for entry in fs::read_dir(root().join("book/src/pictures")).unwrap() {

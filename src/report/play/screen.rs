@@ -15,6 +15,8 @@ use crate::report::words::{bytes, cells, time, wrap};
 /// Where a terminal is wide enough for steps beside the rest.
 const WIDE: u16 = 70;
 const STEPS: u16 = 30;
+/// A table that is less wide has no column for ports: names come first.
+const ROOM_FOR_PORTS: u16 = 64;
 /// What stands before a line: what kind of line it is.
 const LABEL: usize = 9;
 
@@ -94,15 +96,9 @@ fn containers(frame: &mut Frame<'_>, player: &Player, area: Rect) {
             Cell::new(held.ports.join(" ")),
         ])
     });
-    let widths = [
-        Constraint::Fill(2),
-        Constraint::Length(10),
-        Constraint::Length(5),
-        Constraint::Length(6),
-        Constraint::Length(8),
-        Constraint::Length(9),
-        Constraint::Fill(1),
-    ];
+    let fixed = [10, 4, 5, 7, 8].map(Constraint::Length);
+    let ports = (area.width >= ROOM_FOR_PORTS).then_some(Constraint::Fill(1));
+    let widths = [Constraint::Fill(1)].into_iter().chain(fixed).chain(ports);
     let head = Row::new(["container", "state", "exit", "procs", "CPU", "memory", "ports"])
         .style(Style::new().add_modifier(Modifier::DIM));
     let table = Table::new(rows, widths).header(head).block(Block::new().borders(Borders::BOTTOM));
