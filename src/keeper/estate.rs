@@ -207,6 +207,8 @@ impl Estate {
 
     /// Whoever is meant by a name, an id, or the beginning of one.
     pub fn find(&self, word: &str) -> Result<ContainerId, EstateError> {
+        // So `inspect` shows a name.
+        let word = word.strip_prefix('/').unwrap_or(word);
         if let Some(id) = ContainerId::parse(word).filter(|id| self.directory(id).exists()) {
             return Ok(id);
         }

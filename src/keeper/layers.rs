@@ -5,12 +5,15 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use super::estate::{Estate, EstateError};
+use nix::unistd::geteuid;
 use thiserror::Error;
+
+use super::estate::{Estate, EstateError};
 
 use super::id::ContainerId;
 use crate::image::store::StoreError;
 use crate::model::{ContainerSpec, LAB_IMAGE};
+use crate::runtime::{become_superuser, lent_ids};
 
 /// Where the layers of a container's root file system lie.
 #[derive(Clone, Debug)]
@@ -107,8 +110,24 @@ pub enum Difference {
 }
 
 impl Layers {
-    /// What is otherwise than in the image, by path, parents before children.
+    /// Opens what lent ids may have closed: a user's process becomes root over them, for good.
+    pub fn open_up() -> io::Result<()> {
+        if geteuid().is_root() || lent_ids().is_err() { Ok(()) } else { become_superuser() }
+    }
+
+    /// What is otherwise than in the image, by path, parents before children. What lent ids have closed is open to whoever is root
+    /// over them, which this process then becomes for good.
     pub fn differences(&self) -> io::Result<Vec<(Difference, PathBuf)>> {
+        match self.visible_differences() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !geteuid().is_root() => {
+                become_superuser()?;
+                self.visible_differences()
+            }
+            result => result,
+        }
+    }
+
+    fn visible_differences(&self) -> io::Result<Vec<(Difference, PathBuf)>> {
         let mut found = Vec::new();
         if self.upper.exists() {
             self.compare(Path::new("/"), &self.lower, &mut found)?;

@@ -71,6 +71,8 @@ pub(super) fn live(command: &[OsString], ready: Option<i32>) -> Result<u8, InitE
         ForkResult::Child => process::exit(become_program(program, arguments).into()),
         ForkResult::Parent { child } => child,
     };
+    // Or it would be called by whichever loader has started it.
+    let _ = prctl::set_name(c"init");
     for signal in TERMINAL_STOPS {
         sys::set_disposition(signal as i32, Disposition::Ignore).map_err(InitError::Signals)?;
     }

@@ -90,10 +90,16 @@ pub enum MapError {
 
 /// Maps the ids of a new user namespace: nobody inside is anybody before that.
 pub(super) fn map(pid: Pid, linux: &Linux) -> Result<(), MapError> {
-    let directory = PathBuf::from(format!("/proc/{pid}"));
     let users = linux.uid_mappings().as_deref().unwrap_or_default();
     let groups = linux.gid_mappings().as_deref().unwrap_or_default();
-    if !geteuid().is_root() && are_lent(linux) {
+    map_all(pid, users, groups)
+}
+
+/// The same, of any process.
+pub(super) fn map_all(pid: Pid, users: &[LinuxIdMapping], groups: &[LinuxIdMapping]) -> Result<(), MapError> {
+    let directory = PathBuf::from(format!("/proc/{pid}"));
+    let are_lent = lent::is_more_than_own(users) && lent::is_more_than_own(groups);
+    if !geteuid().is_root() && are_lent {
         lent::map_users(pid, users)?;
         return Ok(lent::map_groups(pid, groups)?);
     }
@@ -128,8 +134,9 @@ fn become_user(draft: &mut Draft, process: &Process, linux: &Linux) {
         draft.add(Step::User, "its capabilities", Action::KeepCapabilities);
     }
     let groups = user.additional_gids().clone().unwrap_or_default();
-    // Where a user has one id, groups cannot be set, not even to none.
-    if !has_user_namespace(linux) || are_lent(linux) || !groups.is_empty() {
+    // Where a user has one id, groups cannot be set, not even to none. The own one need not be.
+    let others = groups.iter().any(|group| *group != user.gid());
+    if !has_user_namespace(linux) || are_lent(linux) || others {
         draft.add(Step::User, format!("groups {groups:?}"), Action::SetGroups(groups));
     }
     draft.add(Step::User, format!("group {}", user.gid()), Action::SetGroup(user.gid()));

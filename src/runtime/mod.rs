@@ -51,6 +51,7 @@ mod root;
 mod seccomp;
 mod sockets;
 mod steps;
+mod superuser;
 mod sys;
 
 pub use bundle::{Bundle, BundleError, CreateOptions, Durability, Root, Stdio};
@@ -73,4 +74,5 @@ pub use root::clear_work;
 pub use seccomp::{ProfileError, default_seccomp, seccomp_from_json};
 pub use sockets::{Made, SocketKind, SocketMaker, SocketMakerError};
 pub use steps::{Step, StepError, steps};
+pub use superuser::{become_superuser, is_root_of_the_host};
 pub use sys::{accept, close_from, give_memory_back, receive, set_window_size, window_size};

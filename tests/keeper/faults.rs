@@ -4,10 +4,31 @@ use std::time::Duration;
 
 use crate::stage::{Stage, Told, eventually, is_forbidden, kill, told};
 
-/// Every how many steps one is taken; all of them with `TERRARIUM_FAULTS=all`.
-fn stride() -> usize {
-    if std::env::var("TERRARIUM_FAULTS").is_ok_and(|wanted| wanted == "all") { 1 } else { 4 }
+/// How much of it is tried. With `TERRARIUM_FAULTS=300` every step is taken, and 300 commands and 300 inits are killed.
+#[derive(Clone, Copy)]
+struct Zeal {
+    /// Every how many steps one is taken.
+    stride: usize,
+    /// How many are killed at some time or other.
+    rounds: u64,
 }
+
+fn zeal() -> Zeal {
+    match std::env::var("TERRARIUM_FAULTS").ok().and_then(|wanted| wanted.parse().ok()) {
+        Some(rounds) => Zeal { stride: 1, rounds },
+        None => Zeal { stride: 4, rounds: 15 },
+    }
+}
+
+/// What is there before a command, and the command. Whatever comes of it, everything can be cleared up.
+const VERBS: [(&[&[&str]], &[&str]); 6] = [
+    (&[], &["create", "--name", "web", "lab"]),
+    (&[], &["run", "-d", "--name", "web", "lab"]),
+    (&[&["create", "--name", "web", "lab"]], &["start", "web"]),
+    (&[&["run", "-d", "--name", "web", "lab"]], &["stop", "-t", "0", "web"]),
+    (&[&["run", "-d", "--name", "web", "lab"]], &["restart", "-t", "0", "web"]),
+    (&[&["run", "-d", "--name", "web", "lab"]], &["rm", "-f", "web"]),
+];
 
 /// Runs commands of which the first starts a keeper that dies at this point of its life. Says whether it got there.
 fn live(stage: &Stage, point: usize, commands: &[&[&str]]) -> Vec<Told> {
@@ -52,10 +73,11 @@ fn everywhere(prepare: &[&[&str]], commands: &[&[&str]]) {
         if unharmed {
             break;
         }
-        point += stride();
+        point += zeal().stride;
         assert!(point < 1000, "it never ends");
     }
-    assert!(point > 10, "only {point} points were passed");
+    assert!(point > 4, "only {point} points were passed");
+    println!("{point} points of {commands:?} were passed");
 }
 
 #[test]
@@ -92,7 +114,7 @@ fn a_keeper_may_die_again_while_the_loss_of_the_last_is_mended() {
         return;
     }
     let stage = Stage::new();
-    for point in (1..40).step_by(2 * stride()) {
+    for point in (1..40).step_by(2 * zeal().stride) {
         stage.good(&["run", "-d", "--name", "web", "--restart", "always", "lab"]);
         for pid in stage.keepers() {
             kill(pid);
@@ -104,14 +126,28 @@ fn a_keeper_may_die_again_while_the_loss_of_the_last_is_mended() {
 }
 
 #[test]
+fn a_keeper_may_die_at_every_step_of_a_stop_and_of_a_removal() {
+    if is_forbidden("dying keepers") {
+        return;
+    }
+    let stopped: &[&[&str]] = &[&["run", "-d", "--name", "web", "lab"], &["stop", "-t", "0", "web"]];
+    everywhere(stopped, &[&["start", "web"], &["stop", "-t", "0", "web"]]);
+    everywhere(stopped, &[&["rm", "web"]]);
+}
+
+#[test]
 fn a_command_may_die_at_any_time() {
     if is_forbidden("dying commands") {
         return;
     }
     let stage = Stage::new();
-    let rounds = 60 / stride() as u64;
+    let Zeal { rounds, .. } = zeal();
     for round in 0..rounds {
-        let mut command = stage.begin(&["run", "-d", "--name", "web", "lab"]);
+        let (prepare, words) = VERBS[usize::try_from(round).unwrap() % VERBS.len()];
+        for before in prepare {
+            stage.good(before);
+        }
+        let mut command = stage.begin(words);
         std::thread::sleep(Duration::from_micros(round * 30_000 / rounds));
         command.kill().unwrap();
         command.wait().unwrap();
@@ -125,17 +161,21 @@ fn an_init_may_die_at_any_time() {
         return;
     }
     let stage = Stage::new();
-    let rounds = 40 / stride() as u64;
+    let Zeal { rounds, .. } = zeal();
     for round in 0..rounds {
-        let mut command = stage.begin(&["run", "-d", "--name", "web", "lab"]);
+        let (prepare, words) = VERBS[usize::try_from(round).unwrap() % VERBS.len()];
+        for before in prepare {
+            stage.good(before);
+        }
+        let mut command = stage.begin(words);
         eventually("somebody is inside", || {
             !stage.inmates().is_empty() || command.try_wait().unwrap().is_some()
         });
-        std::thread::sleep(Duration::from_micros(round * 500));
+        std::thread::sleep(Duration::from_micros(round * 20_000 / rounds));
         for pid in stage.inmates() {
             kill(pid);
         }
-        command.wait().unwrap();
+        eventually("the command ends", || command.try_wait().unwrap().is_some());
         clear_up(&stage, usize::try_from(round).unwrap(), &[]);
     }
 }

@@ -136,6 +136,19 @@ fn a_create_that_failed_leaves_the_name_to_the_next() {
 }
 
 #[test]
+fn a_create_whose_process_is_killed_on_the_way_fails() {
+    for (oom, told) in [(Oom::None, "somebody killed it"), (Oom::Struck, "it ran out of memory")] {
+        let mut hand = Hand::new();
+        hand.ask(create());
+        hand.see(Observation::NameGranted);
+        let effects = hand.see(Observation::Ended(Ending { code: 137, oom }));
+        assert!(effects.iter().any(|effect| effect.contains("answer 0 failed") && effect.contains(told)));
+        hand.see(Observation::Removed);
+        assert_eq!(hand.ask(create()), ["ClaimName(it)"]);
+    }
+}
+
+#[test]
 fn what_is_asked_while_a_guest_is_on_its_way_in_waits_until_it_is_there() {
     for (arrival, answer) in [
         (Within::ExecBegan(ExecId(0)), None),

@@ -11,7 +11,7 @@ use crate::image::config::RuntimeConfig;
 use crate::image::store::Image;
 use crate::image::{Digest, Reference};
 use crate::keeper::control::Answer;
-use crate::keeper::{ContainerId, Estate, ask, look};
+use crate::keeper::{ContainerId, Estate, Layers, ask, look};
 use crate::model::{ContainerSpec, LAB_IMAGE, State, Verb};
 use crate::world::linux::lab_image;
 
@@ -75,6 +75,12 @@ impl Commit {
         let base = base(&estate, &spec)?;
         // Nobody writes while it is looked at.
         let pausing = state == State::Running && !self.no_pause && is_done(&estate, &id, &Verb::Pause);
+        Layers::open_up().map_err(|error| {
+            anyhow::anyhow!(
+                "cannot read what {} has written: {error} (see: terrarium doctor)",
+                self.container
+            )
+        })?;
         let made = self.image_of(&estate, &id, &spec, &base, name);
         if made.is_ok() {
             is_done(&estate, &id, &Verb::Commit);

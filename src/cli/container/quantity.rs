@@ -38,6 +38,15 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     size.filter(|size| *size > 0).ok_or_else(wrong)
 }
 
+/// What Docker takes to be the least that a process can be set up with.
+const LEAST_MEMORY: u64 = 6 << 20;
+
+/// A limit on memory.
+pub(super) fn memory(text: &str) -> Result<u64, String> {
+    let size = bytes(text)?;
+    if size < LEAST_MEMORY { Err("minimum memory limit allowed is 6MB".into()) } else { Ok(size) }
+}
+
 /// Memory and swap together; -1 for no limit.
 pub(super) fn swap(text: &str) -> Result<MemorySwap, String> {
     if text == "-1" { Ok(MemorySwap::Unlimited) } else { bytes(text).map(MemorySwap::Both) }
@@ -49,8 +58,19 @@ pub(super) fn shares(text: &str) -> Result<u32, String> {
     shares.ok_or_else(|| "a number from 2 to 262144 is wanted, where 1024 is usual".into())
 }
 
-/// `0.5`: CPUs, held in thousandths.
-pub(super) fn thousandths(text: &str) -> Result<u32, String> {
+/// `0.5`: CPUs, held in thousandths. More than there are cannot be had.
+pub(super) fn cpus(text: &str) -> Result<u32, String> {
+    let wanted = thousandths(text)?;
+    let there = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+    match there.and_then(|count| u32::try_from(count).ok()) {
+        Some(count) if wanted > count.saturating_mul(1000) => {
+            Err(format!("range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available"))
+        }
+        _ => Ok(wanted),
+    }
+}
+
+fn thousandths(text: &str) -> Result<u32, String> {
     let wrong = || "a number of CPUs is wanted like 0.5 or 2".to_owned();
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > 3 || !part.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -105,6 +125,14 @@ mod tests {
         for text in ["", "m", "1x", "-1", "0", "1.m.2"] {
             assert!(bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn limits_are_what_the_host_can_keep() {
+        assert_eq!(memory("6m"), Ok(6 << 20));
+        assert!(memory("5m").is_err_and(|said| said.contains("minimum memory limit")));
+        assert_eq!(cpus("0.5"), Ok(500));
+        assert!(cpus("1000000").is_err_and(|said| said.contains("range of CPUs")));
     }
 
     #[test]

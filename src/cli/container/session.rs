@@ -57,7 +57,7 @@ pub(super) enum SessionError {
         "the container has written for a minute what nobody has read here (go on reading: terrarium logs)"
     )]
     Lagged,
-    #[error("the input is not a terminal, so it cannot be one inside (leave out -t, or -i)")]
+    #[error("the input device is not a TTY, so it cannot be one inside (leave out -t, or -i)")]
     NoTerminal,
     #[error(
         "{0} was not enough to end it, so it is left running (end it: terrarium stop, or terrarium kill)"

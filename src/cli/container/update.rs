@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::super::Globals;
+use super::super::{Globals, WRONG_WORDS, complain};
 use super::each::ask_each;
-use super::quantity::{bytes, count, policy, shares, swap, thousandths};
+use super::quantity::{count, cpus, memory, policy, shares, swap};
 use crate::model::{Limits, MemorySwap, RestartPolicy, Verb};
 
 /// Change containers' restart policy and limits
@@ -15,7 +15,7 @@ pub(in super::super) struct Update {
     restart: Option<RestartPolicy>,
 
     /// The most memory that its processes may use, like 64m or 1g
-    #[arg(short, long, value_name = "BYTES", value_parser = bytes)]
+    #[arg(short, long, value_name = "BYTES", value_parser = memory)]
     memory: Option<u64>,
 
     /// How much of memory and swap together, like 1g; -1 for all the swap there is
@@ -27,7 +27,7 @@ pub(in super::super) struct Update {
     cpu_shares: Option<u32>,
 
     /// How many CPUs it may use, like 0.5
-    #[arg(long, value_name = "CPUS", value_parser = thousandths)]
+    #[arg(long, value_name = "CPUS", value_parser = cpus)]
     cpus: Option<u32>,
 
     /// The most processes that it may have
@@ -48,6 +48,10 @@ impl Update {
             cpu_shares: self.cpu_shares,
             pids: self.pids_limit,
         };
+        if self.restart.is_none() && limits == Limits::default() {
+            complain(&"you must provide one or more flags (see: terrarium update --help)");
+            return WRONG_WORDS;
+        }
         ask_each(globals, &self.containers, &Verb::Update { restart: self.restart, limits })
     }
 }

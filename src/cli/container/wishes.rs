@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 use thiserror::Error;
 
-use super::quantity::{bytes, count, grace, policy, shares, span, swap, thousandths};
+use super::quantity::{count, cpus, grace, memory, policy, shares, span, swap};
 use crate::keeper::ContainerId;
 use crate::model::{
     Access, CallFilter, ContainerSpec, HealthCheck, InvalidPublish, LAB_IMAGE, MemorySwap, Name, NetworkMode,
@@ -77,7 +77,7 @@ pub(super) struct Wishes {
     health: Health,
 
     /// The most memory that its processes may use, like 64m or 1g
-    #[arg(short, long, value_name = "BYTES", value_parser = bytes, help_heading = LIMITS)]
+    #[arg(short, long, value_name = "BYTES", value_parser = memory, help_heading = LIMITS)]
     memory: Option<u64>,
 
     /// How much of memory and swap together, like 1g; -1 for all the swap there is
@@ -89,7 +89,7 @@ pub(super) struct Wishes {
     cpu_shares: Option<u32>,
 
     /// How many CPUs it may use, like 0.5
-    #[arg(long, value_name = "CPUS", value_parser = thousandths, help_heading = LIMITS)]
+    #[arg(long, value_name = "CPUS", value_parser = cpus, help_heading = LIMITS)]
     cpus: Option<u32>,
 
     /// The most processes that it may have

@@ -14,6 +14,8 @@ mod save;
 mod tag;
 mod transfer;
 
+pub(super) use inspect::of as shown;
+
 use std::io;
 use std::time::SystemTime;
 

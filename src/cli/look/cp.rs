@@ -91,7 +91,7 @@ impl Cp {
         target: End<'_>,
     ) -> Result<(), Trouble> {
         let place = place(globals, container, Look::CopyOut)?;
-        let mut porter = Porter::send(container, &place, Errand::Fetch(self.links()), path)
+        let mut porter = Porter::send(&place, Errand::Fetch(self.links()), path)
             .map_err(|error| failed(container, &error))?;
         let mut stream = porter.output();
         let unpacked = match target {
@@ -135,8 +135,8 @@ impl Cp {
             }
             _ => Unpacking { what: Packed::Anything, ..self.unpacking("") },
         };
-        let mut porter = Porter::send(container, &place, Errand::Bring(how), path)
-            .map_err(|error| failed(container, &error))?;
+        let mut porter =
+            Porter::send(&place, Errand::Bring(how), path).map_err(|error| failed(container, &error))?;
         let mut stream = porter.input();
         let packed = match source {
             End::Here(from) => porter::pack(from, self.links(), &mut stream).map_err(Trouble::world),

@@ -15,7 +15,7 @@ use crate::model::{Look, Verb};
 use crate::report::docker::container::{self, Portrait, Surroundings};
 use crate::report::docker::template::Template;
 
-/// Print all that is known of containers
+/// Print all that is known of containers, or of images
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Inspect {
     #[arg(short, long)]
     size: bool,
 
-    /// Only things of this type; there are containers only
+    /// Only things of this type: container or image
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
 }
@@ -57,9 +57,9 @@ impl Inspect {
 
     /// The text, and what could not be found.
     fn text(&self, globals: &Globals) -> Result<(String, Vec<String>), Trouble> {
-        if let Some(kind) = self.kind.as_deref().filter(|kind| *kind != "container") {
+        if let Some(kind) = self.kind.as_deref().filter(|kind| !["container", "image"].contains(kind)) {
             return Err(Trouble::words(format_args!(
-                "there is nothing of type `{kind}` here (there is: container)"
+                "there is nothing of type `{kind}` here (there are: container, image)"
             )));
         }
         let template = match self.format.as_deref() {
@@ -71,13 +71,19 @@ impl Inspect {
         for word in &self.containers {
             match self.look(&estate, word) {
                 Ok(told) => known.push(told),
-                Err(trouble) => unknown.push(trouble.said),
+                // Containers come first, as with Docker.
+                Err(trouble) => match self.image(&estate, word) {
+                    Some(told) => known.push(told),
+                    None => unknown.push(trouble.said),
+                },
             }
         }
         let text = match template {
             Some(template) => {
-                let lines: Result<Vec<_>, _> =
-                    known.iter().map(|told| template.fill_with(told).map(|line| line + "\n")).collect();
+                let lines: Result<Vec<_>, _> = known
+                    .iter()
+                    .map(|told| template.fill_with(&container::for_templates(told)).map(|line| line + "\n"))
+                    .collect();
                 lines?.concat()
             }
             None if self.format.is_some() => Value::Array(known).to_string() + "\n",
@@ -86,7 +92,20 @@ impl Inspect {
         Ok((text, unknown))
     }
 
+    /// An image, where that may be meant.
+    fn image(&self, estate: &Estate, word: &str) -> Option<Value> {
+        let store = estate.store();
+        let image =
+            self.kind.as_deref().is_none_or(|kind| kind == "image").then(|| store.find(word).ok())??;
+        super::super::image::shown(&store, &image).ok()
+    }
+
     fn look(&self, estate: &Estate, word: &str) -> Result<Value, Trouble> {
+        if self.kind.as_deref() == Some("image") {
+            return Err(Trouble::world(format_args!(
+                "no such image: {word} (see all of them: terrarium images)"
+            )));
+        }
         let Resident { id, account } = estate.resident(word)?;
         let (status, now) = (account.status(), HostClock::new().now());
         let spec = account.spec.as_deref().cloned().unwrap_or_default();

@@ -82,7 +82,9 @@ impl Ps {
             complain(error);
         }
         let truncation = if self.no_trunc { Truncation::Whole } else { Truncation::Cut };
-        let with_size = self.size || format.shows("Size", usual);
+        // Whoever wants an object of everything does not wait for files to be counted, as with Docker.
+        let is_json = self.format.as_deref() == Some("json");
+        let with_size = self.size || (!is_json && format.shows("Size", usual));
         let now = HostClock::new().now();
         let mut rows = Vec::new();
         for Resident { id, account } in &census.residents {

@@ -35,7 +35,7 @@ pub(super) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// How overlayfs marks a directory whose lower layers are not seen. An ordinary user may not write root's mark.
 pub(super) fn opaque_mark() -> &'static str {
-    if nix::unistd::geteuid().is_root() { "trusted.overlay.opaque" } else { "user.overlay.opaque" }
+    if crate::runtime::is_root_of_the_host() { "trusted.overlay.opaque" } else { "user.overlay.opaque" }
 }
 
 /// Why an archive makes no layer.

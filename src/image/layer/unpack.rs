@@ -85,7 +85,7 @@ enum Owners {
 
 impl Owners {
     fn here() -> Self {
-        if nix::unistd::geteuid().is_root() { Self::Kept } else { Self::OneUser }
+        if crate::runtime::is_root_of_the_host() { Self::Kept } else { Self::OneUser }
     }
 }
 

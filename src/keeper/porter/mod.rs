@@ -22,6 +22,7 @@ use thiserror::Error;
 pub use bundle::{Links, Owners, Packed, Unpacking, pack, unpack};
 
 use super::Layers;
+use crate::runtime::become_superuser;
 
 /// Where a porter goes.
 #[derive(Clone, Debug)]
@@ -44,11 +45,6 @@ pub enum Errand {
 /// Why nothing was carried.
 #[derive(Debug, Error)]
 pub enum PorterError {
-    /// A user cannot mount what belongs to a whole range of users.
-    #[error(
-        "the container does not run, and only root can mount its files (start it first: terrarium start {0})"
-    )]
-    OnlyRoot(String),
     /// No process.
     #[error("cannot start a process to carry files: {0} (are there too many? ulimit -u)")]
     NoProcess(#[from] io::Error),
@@ -67,11 +63,8 @@ pub struct Porter {
 }
 
 impl Porter {
-    /// Sends one; `container` is what people call the container.
-    pub fn send(container: &str, place: &Place, errand: Errand, path: &str) -> Result<Self, PorterError> {
-        if matches!(place, Place::Resting(_)) && !geteuid().is_root() {
-            return Err(PorterError::OnlyRoot(container.into()));
-        }
+    /// Sends one.
+    pub fn send(place: &Place, errand: Errand, path: &str) -> Result<Self, PorterError> {
         let (input, output) = match errand {
             Errand::Fetch(_) => (Stdio::null(), Stdio::piped()),
             Errand::Bring(_) => (Stdio::piped(), Stdio::null()),
@@ -196,11 +189,17 @@ fn join(pid: &str) -> io::Result<()> {
     Ok(chdir("/")?)
 }
 
-/// Into a mount namespace of its own, with the container's layers for a root.
+/// Into a mount namespace of its own, with the container's layers for a root. A user first becomes root over what the container has
+/// written, and overlayfs notes deletions there in attributes that a user can write.
 fn settle_in(merged: Option<&OsString>, options: Option<&OsString>) -> io::Result<()> {
     let (Some(merged), Some(options)) = (merged, options) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
+    let mut options = options.clone();
+    if !geteuid().is_root() {
+        become_superuser()?;
+        options.push(",userxattr");
+    }
     unshare(CloneFlags::CLONE_NEWNS)?;
     let nothing: Option<&str> = None;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::{
-    Action, EventKind, NetworkMode, Observation, Outcome, Reason, Refusal, Rule, State, Ticket,
+    Action, EventKind, Failure, NetworkMode, Observation, Outcome, Reason, Refusal, Rule, State, Ticket,
 };
+use super::starting::ended_too_early;
 use super::{Created, Life};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,14 +68,10 @@ impl Creating {
                 self.created(cx);
                 Created::with_parked_init()
             }
-            Observation::PrepareFailed(failure) => {
-                let name = cx.record.name.clone();
-                cx.act(Action::Discard);
-                cx.act(Action::Remove);
-                cx.act(Action::ReleaseName(name));
-                cx.moved(State::Creating, State::Absent, Rule::CreateFailed);
-                cx.reply(self.asked, Outcome::Failed(failure));
-                Life::Gone
+            Observation::PrepareFailed(failure) => self.failed(cx, failure),
+            // Somebody outside killed its process, or it had not even the memory to be set up.
+            Observation::Ended(ending) if self.waits_for == WaitsFor::Process => {
+                self.failed(cx, ended_too_early(ending))
             }
             Observation::PortsGranted(_)
             | Observation::PortsDenied(_)
@@ -90,6 +87,16 @@ impl Creating {
             | Observation::Removed
             | Observation::RemoveFailed(_) => Life::Creating(self),
         }
+    }
+
+    fn failed(self, cx: &mut Cx<'_>, failure: Failure) -> Life {
+        let name = cx.record.name.clone();
+        cx.act(Action::Discard);
+        cx.act(Action::Remove);
+        cx.act(Action::ReleaseName(name));
+        cx.moved(State::Creating, State::Absent, Rule::CreateFailed);
+        cx.reply(self.asked, Outcome::Failed(failure));
+        Life::Gone
     }
 
     fn created(self, cx: &mut Cx<'_>) {

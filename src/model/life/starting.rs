@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::container::Cx;
 use super::super::run::Run;
-use super::super::{Action, Ending, EventKind, Failure, Observation, Outcome, Rule, State, Ticket};
+use super::super::{Action, Ending, EventKind, Failure, Observation, Oom, Outcome, Rule, State, Ticket};
 use super::{Created, Life, Removing, Running, Stopped};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -157,10 +157,16 @@ impl Starting {
     }
 }
 
-fn ended_too_early(ending: Ending) -> Failure {
-    let message = alloc::format!(
-        "the parked process ended with {} before it could execute its program (somebody killed it: start it again)",
-        ending.code
-    );
+/// Whoever it was that killed the process.
+pub(super) fn ended_too_early(ending: Ending) -> Failure {
+    let code = ending.code;
+    let message = match ending.oom {
+        Oom::Struck => {
+            "it ran out of memory before it could execute its program (give it more: --memory)".into()
+        }
+        Oom::None => alloc::format!(
+            "the parked process ended with {code} before it could execute its program (somebody killed it: try again)"
+        ),
+    };
     Failure { code: None, message }
 }

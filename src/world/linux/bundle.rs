@@ -89,25 +89,16 @@ pub(super) fn of(
     share_network(&mut oci, around);
     if let Some(process) = oci.process_mut() {
         process.set_args(Some(arguments(spec, place.init.as_deref())?));
+        let account = user::resolve(spec.user.as_deref(), &place.layers())?;
+        process.set_terminal(spec.streams.tty.then_some(true));
         let usual = process.env().clone().unwrap_or_default();
-        let said = |pair: &String| pair.split_once('=').is_some_and(|(name, _)| spec.env.contains_key(name));
-        let mut env: Vec<String> = usual.into_iter().filter(|pair| !said(pair)).collect();
-        env.extend(spec.env.iter().map(|(name, value)| format!("{name}={value}")));
-        if spec.streams.tty {
-            process.set_terminal(Some(true));
-            if !spec.env.contains_key("TERM") {
-                env.push(TERMINAL_KIND.into());
-            }
-        }
+        let mut env = environment(spec, usual, &around.hostname, &account.home);
         if lab::acts_out(spec) {
             env.extend(behavior(name, spec, run));
         }
-        process.set_env(Some(env));
+        process.set_env(Some(env)).set_user(account.user);
         if let Some(workdir) = &spec.workdir {
             process.set_cwd(workdir.into());
-        }
-        if let Some(wanted) = &spec.user {
-            process.set_user(user::resolve(wanted, &place.layers())?);
         }
     }
     rights::grant(&mut oci, &spec.privileges, isolation)?;
@@ -129,6 +120,27 @@ pub(super) fn of(
         durability: place.durability,
     };
     Ok(Bundle { spec: oci, root })
+}
+
+/// Its variables: what every process has, and what was asked for. Whatever was asked for counts, and is in its place.
+fn environment(spec: &ContainerSpec, usual: Vec<String>, hostname: &str, home: &str) -> Vec<String> {
+    let asked = |pair: &String| pair.split_once('=').and_then(|(name, _)| spec.env.get_key_value(name));
+    let terminal = spec.streams.tty.then(|| TERMINAL_KIND.to_owned());
+    let first: Vec<String> =
+        usual.into_iter().chain([format!("HOSTNAME={hostname}")]).chain(terminal).collect();
+    let last = format!("HOME={home}");
+    let others = spec.env.iter().filter(|(name, _)| {
+        let is_here = |pair: &String| pair.split_once('=').is_some_and(|(here, _)| here == name.as_str());
+        !first.iter().any(is_here)
+    });
+    let shown = |(name, value): (&String, &String)| format!("{name}={value}");
+    let mut all: Vec<String> =
+        first.iter().map(|pair| asked(pair).map_or_else(|| pair.clone(), shown)).collect();
+    all.extend(others.map(shown));
+    if asked(&last).is_none() {
+        all.push(last);
+    }
+    all
 }
 
 /// Takes the network that it is to have, and the files that tell of it.

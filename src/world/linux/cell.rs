@@ -8,12 +8,11 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
-use oci_spec::runtime::User;
 use thiserror::Error;
 
 use super::bundle::{self, WishError};
 use super::network::Surroundings;
-use super::user::{self, NoSuchUser};
+use super::user::{self, Account, NoSuchUser};
 use crate::lab;
 use crate::model::{ContainerSpec, Name, Resources};
 use crate::runtime::{
@@ -102,8 +101,8 @@ impl Cell {
     }
 
     /// A user of its image.
-    pub(super) fn user(&self, wanted: &str) -> Result<User, NoSuchUser> {
-        user::resolve(wanted, &self.layers)
+    pub(super) fn user(&self, wanted: &str) -> Result<Account, NoSuchUser> {
+        user::resolve(Some(wanted), &self.layers)
     }
 
     /// Whether somebody was killed for want of memory since this was last asked.

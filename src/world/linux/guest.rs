@@ -43,20 +43,25 @@ impl Linux {
             Guest::Probe => Stdio::default(),
         };
         let Some(cell) = self.cells.get(&id) else { return };
-        let user = match spec.user.as_deref().map(|wanted| cell.user(wanted)).transpose() {
-            Ok(user) => user,
+        let account = match spec.user.as_deref().map(|wanted| cell.user(wanted)).transpose() {
+            Ok(account) => account,
             Err(error) => return self.guest_failed(id, guest, failure(Some(CANNOT_EXECUTE), &error)),
         };
         let terminal = spec.tty.then(|| TERMINAL_KIND.to_owned());
+        // Another user's home, unless one was asked for.
+        let home = account.as_ref().filter(|_| !cell.spec().env.contains_key("HOME"));
+        let home = home.map(|account| format!("HOME={}", account.home));
+        let not_awaited = lab::acts_out(cell.spec()).then(|| NOT_AWAITED.to_owned());
         match cell.container().exec(ExecOptions {
             args: spec.command.clone(),
             env: terminal
                 .into_iter()
+                .chain(home)
                 .chain(spec.env.iter().map(|(name, value)| format!("{name}={value}")))
-                .chain([NOT_AWAITED.into()])
+                .chain(not_awaited)
                 .collect(),
             cwd: spec.workdir.as_ref().map(Into::into),
-            user,
+            user: account.map(|account| account.user),
             stdio,
             terminal: spec.tty,
             ..ExecOptions::default()
@@ -112,7 +117,7 @@ impl Linux {
                     return self.guest_failed(id, guest, failed);
                 }
                 Ok(Some(ExecProgress::Failed(error))) => {
-                    let failed = failure(None, &error);
+                    let failed = failure(Some(CANNOT_EXECUTE), &error);
                     return self.guest_failed(id, guest, failed);
                 }
                 Ok(Some(ExecProgress::Ended)) => {

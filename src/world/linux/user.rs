@@ -23,8 +23,21 @@ pub(super) struct NoSuchUser {
 /// More than any list of users needs.
 const LIMIT: u64 = 4 << 20;
 
+/// A user of an image.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Its ids.
+    pub(super) user: User,
+    /// Its home directory.
+    pub(super) home: String,
+}
+
+/// Whoever is not said to be another is root.
+const ROOT: &str = "0";
+
 /// Looks a user up; `layers` hold the image, the topmost first.
-pub(super) fn resolve(wanted: &str, layers: &[PathBuf]) -> Result<User, NoSuchUser> {
+pub(super) fn resolve(wanted: Option<&str>, layers: &[PathBuf]) -> Result<Account, NoSuchUser> {
+    let wanted = wanted.filter(|wanted| !wanted.is_empty()).unwrap_or(ROOT);
     let (user, group) = wanted.split_once(':').map_or((wanted, None), |(user, group)| (user, Some(group)));
     let passwd = read(layers, "etc/passwd");
     let groups = read(layers, "etc/group");
@@ -43,16 +56,18 @@ pub(super) fn resolve(wanted: &str, layers: &[PathBuf]) -> Result<User, NoSuchUs
     };
     let mut resolved = User::default();
     resolved.set_uid(uid).set_gid(gid);
+    let mut all = vec![gid];
     // Whose group is given belongs to no other.
     if let (None, Some(name)) = (group, entry.as_ref().and_then(|row| row.first())) {
         let member = |row: &Vec<&str>| {
             row.get(3).is_some_and(|members| members.split(',').any(|member| member == *name))
         };
-        let others: Vec<u32> =
-            rows(&groups).filter(member).filter_map(|row| row.get(2)?.parse().ok()).collect();
-        resolved.set_additional_gids((!others.is_empty()).then_some(others));
+        let others = rows(&groups).filter(member).filter_map(|row| row.get(2)?.parse().ok());
+        all.extend(others.filter(|other: &u32| *other != gid));
     }
-    Ok(resolved)
+    resolved.set_additional_gids(Some(all));
+    let home = entry.and_then(|row| row.get(5).map(ToString::to_string)).filter(|home| !home.is_empty());
+    Ok(Account { user: resolved, home: home.unwrap_or_else(|| "/".into()) })
 }
 
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
@@ -97,23 +112,30 @@ mod tests {
 
     fn ids(wanted: &str) -> (u32, u32, Option<Vec<u32>>) {
         let (_directory, layers) = image();
-        let user = resolve(wanted, &layers).unwrap();
+        let user = resolve(Some(wanted), &layers).unwrap().user;
         (user.uid(), user.gid(), user.additional_gids().clone())
     }
 
     #[test]
+    fn everybody_has_a_home() {
+        let (_directory, layers) = image();
+        let home = |wanted| resolve(wanted, &layers).unwrap().home;
+        assert_eq!([None, Some("web"), Some("1000")].map(home), ["/root", "/srv", "/"]);
+    }
+
+    #[test]
     fn a_user_is_a_name_or_a_number_with_or_without_a_group() {
-        assert_eq!(ids("web"), (33, 34, Some(vec![40])));
-        assert_eq!(ids("33"), (33, 34, Some(vec![40])));
-        assert_eq!(ids("web:root"), (33, 0, None));
-        assert_eq!(ids("1000:1001"), (1000, 1001, None));
-        assert_eq!(ids("1000"), (1000, 0, None));
+        assert_eq!(ids("web"), (33, 34, Some(vec![34, 40])));
+        assert_eq!(ids("33"), (33, 34, Some(vec![34, 40])));
+        assert_eq!(ids("web:root"), (33, 0, Some(vec![0])));
+        assert_eq!(ids("1000:1001"), (1000, 1001, Some(vec![1001])));
+        assert_eq!(ids("1000"), (1000, 0, Some(vec![0])));
     }
 
     #[test]
     fn who_is_in_no_list_is_named() {
         let (_directory, layers) = image();
-        let said = |wanted| resolve(wanted, &layers).unwrap_err().to_string();
+        let said = |wanted| resolve(Some(wanted), &layers).unwrap_err().to_string();
         assert!(said("nobody").starts_with("unable to find user nobody: no matching entries in passwd"));
         assert!(
             said("web:nogroup").starts_with("unable to find group nogroup: no matching entries in group")
@@ -127,7 +149,7 @@ mod tests {
         symlink("/etc/passwd", layers[0].join("etc/link")).unwrap();
         symlink("../../../../../../etc/hostname", layers[0].join("etc/passwd")).unwrap();
         // The upper layer's link leads nowhere in it, and the lower layer has the file.
-        assert_eq!(resolve("web", &layers).unwrap().uid(), 33);
+        assert_eq!(resolve(Some("web"), &layers).unwrap().user.uid(), 33);
         assert_eq!(read(&layers, "etc/link"), "");
     }
 }

@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use super::super::moment::{self, NEVER};
 use super::Portrait;
 use crate::engine::journal::Probe;
-use crate::model::{Access, Answer, HeldPort, NetworkMode, PortBinding, RestartPolicy, State, StopTimeout};
+use crate::model::{
+    Access, Answer, CallFilter, HeldPort, NetworkMode, PortBinding, RestartPolicy, State, StopTimeout,
+};
 
 /// What its journal does not tell of a container.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +124,10 @@ fn host_config(of: &Portrait<'_>) -> Value {
     };
     let capability = |name: &String| if name == "ALL" { name.clone() } else { format!("CAP_{name}") };
     let capabilities = |names: &[String]| unless_empty(&names.iter().map(capability).collect::<Vec<_>>());
-    let security = if spec.privileges.no_new_privileges { vec!["no-new-privileges"] } else { Vec::new() };
+    let mut security = if spec.privileges.no_new_privileges { vec!["no-new-privileges"] } else { Vec::new() };
+    if spec.privileges.call_filter == CallFilter::Unconfined {
+        security.push("seccomp=unconfined");
+    }
     let tmpfs: BTreeMap<&str, &str> =
         spec.tmpfs.iter().map(|mount| (mount.target.as_str(), mount.options.as_str())).collect();
     let mut config = json!({
@@ -139,17 +144,20 @@ fn host_config(of: &Portrait<'_>) -> Value {
         "CapDrop": capabilities(&spec.privileges.cap_drop),
         "CgroupnsMode": "private",
         "IpcMode": "private",
-        "Privileged": false,
+        "Privileged": spec.privileges.privileged,
         "ReadonlyRootfs": spec.read_only,
         "SecurityOpt": unless_empty(&security),
         "Runtime": "terrarium",
         "Memory": spec.memory.unwrap_or(0),
         "NanoCpus": u64::from(spec.cpus.unwrap_or(0)) * 1_000_000,
         "PidsLimit": spec.pids,
-        "Init": spec.init,
     });
-    if let (false, Some(fields)) = (tmpfs.is_empty(), config.as_object_mut()) {
+    let Some(fields) = config.as_object_mut() else { return config };
+    if !tmpfs.is_empty() {
         fields.insert("Tmpfs".into(), json!(tmpfs));
+    }
+    if spec.init {
+        fields.insert("Init".into(), true.into());
     }
     config
 }
@@ -190,7 +198,7 @@ fn config(of: &Portrait<'_>) -> Value {
     let spec = of.spec;
     let env: Vec<String> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut config = json!({
-        "Hostname": spec.hostname.as_deref().unwrap_or_else(|| of.short_id()),
+        "Hostname": spec.hostname.as_deref().unwrap_or_else(|| of.name()),
         "User": spec.user.as_deref().unwrap_or(""),
         "ExposedPorts": spec.publish.iter().map(|port| (port_key(port.container, port.protocol), json!({}))).collect::<Map<_, _>>(),
         "Tty": spec.streams.tty,
@@ -206,7 +214,7 @@ fn config(of: &Portrait<'_>) -> Value {
     if let Some(check) = &spec.health {
         let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let told = json!({
-            "Test": check.test, "Interval": nanos(check.interval), "Timeout": nanos(check.timeout),
+            "Test": as_typed(&check.test), "Interval": nanos(check.interval), "Timeout": nanos(check.timeout),
             "StartPeriod": nanos(check.start_period), "Retries": check.retries,
         });
         fields.insert("Healthcheck".into(), told);
@@ -224,6 +232,37 @@ fn config(of: &Portrait<'_>) -> Value {
         }
     }
     config
+}
+
+/// A line for a shell, as it was before the shell was put in front of it.
+fn as_typed(test: &[String]) -> Vec<&str> {
+    match test.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["CMD", "/bin/sh", "-c", line] => vec!["CMD-SHELL", line],
+        ref other => other.to_vec(),
+    }
+}
+
+/// What a template sees: also the fields that Docker leaves out where they are empty.
+pub fn for_templates(told: &Value) -> Value {
+    const HIDDEN: [(&str, &str); 7] = [
+        ("/State", "Health"),
+        ("/Config", "Healthcheck"),
+        ("/Config", "StopTimeout"),
+        ("/Config", "Volumes"),
+        ("/HostConfig", "Init"),
+        ("/HostConfig", "Tmpfs"),
+        ("", "SizeRw"),
+    ];
+    let mut all = told.clone();
+    for (within, field) in HIDDEN {
+        if let Some(Value::Object(fields)) = all.pointer_mut(within) {
+            fields.entry(field).or_insert(Value::Null);
+        }
+    }
+    if let Some(Value::Object(config)) = all.pointer_mut("/Config") {
+        config.entry("StopSignal").or_insert_with(|| "".into());
+    }
+    all
 }
 
 fn network_settings(of: &Portrait<'_>, around: &Surroundings) -> Value {

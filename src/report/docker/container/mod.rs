@@ -6,7 +6,7 @@ mod row;
 mod selection;
 
 pub use events::{EventFilter, Happened, happened};
-pub use inspect::{Surroundings, inspect};
+pub use inspect::{Surroundings, for_templates, inspect};
 pub use row::{COLUMNS, Truncation, USUAL, WITH_SIZE, row};
 pub use selection::Selection;
 

@@ -57,9 +57,10 @@ pub fn row(of: &Portrait<'_>, truncation: Truncation, size: Option<(u64, u64)>) 
         .collect();
     let volumes = of.spec.volumes.iter().filter(|mount| !mount.source.starts_with('/')).count();
     let labels: Vec<String> = of.spec.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let size = size.map_or_else(String::new, |(written, all)| {
-        format!("{} (virtual {})", words::size(written), words::size(all))
-    });
+    let size = size.map_or_else(
+        || "0B".to_owned(),
+        |(written, all)| format!("{} (virtual {})", words::size(written), words::size(all)),
+    );
     Row::new([
         ("ID", id),
         ("Image", of.spec.image.clone()),
