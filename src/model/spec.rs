@@ -9,7 +9,7 @@ use core::{fmt, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Name, Signal};
+use super::{Behavior, Lookup, Name, Signal};
 
 /// The image that is built in: a copy of the running binary that acts out a [`Behavior`].
 pub const LAB_IMAGE: &str = "lab";
@@ -65,6 +65,9 @@ pub struct ContainerSpec {
     pub read_only: bool,
     /// The network it lives in.
     pub network: NetworkMode,
+    /// Whom it asks for names, and whose it knows by itself.
+    #[serde(default)]
+    pub lookup: Lookup,
     /// The health check.
     pub health: Option<HealthCheck>,
     /// File systems in memory that appear inside.
@@ -112,6 +115,7 @@ impl Default for ContainerSpec {
             auto_remove: false,
             read_only: false,
             network: NetworkMode::Bridge,
+            lookup: Lookup::default(),
             health: None,
             tmpfs: Vec::new(),
             labels: BTreeMap::new(),

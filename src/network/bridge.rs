@@ -343,7 +343,7 @@ fn tell_names(directory: &Path, bridge: u32, within: &mut Netlink, _held: &Regis
         let mut own = own.clone();
         own.names.reverse();
         let told: Vec<Entry> = [own].into_iter().chain(others).collect();
-        if let Err(error) = etc::rewrite_there(&directory.join(number.to_string()), &etc::hosts(&told)) {
+        if let Err(error) = etc::tell(&directory.join(number.to_string()), &told, subnet(bridge).nth(HOST)) {
             debug!(number, %error, "its names are not told");
         }
     }

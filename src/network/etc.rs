@@ -30,6 +30,13 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 ";
 
+/// The name of the file on servers.
+const RESOLVER: &str = "resolv.conf";
+/// What it knows by itself, in a file beside the others.
+const KNOWN: &str = "known";
+/// What stands there in place of the host's address.
+const HOST: &str = "host-gateway";
+
 /// Where a local resolver keeps the servers that it asks itself: it cannot be reached from inside.
 const BEHIND_A_LOCAL_RESOLVER: &str = "/run/systemd/resolve/resolv.conf";
 
@@ -60,7 +67,26 @@ impl Etc {
         let host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         let others = host.split_inclusive('\n').filter(|line| !line.starts_with("nameserver"));
         let told = others.collect::<String>() + &format!("nameserver {server}\n");
-        rewrite(&self.directory.join("resolv.conf"), &told)
+        rewrite(&self.directory.join(RESOLVER), &told)
+    }
+
+    /// Has them go to these servers, in these domains, with these options. What is not given stays as it is.
+    pub fn ask(&self, servers: &[IpAddr], domains: &[&str], options: &[String]) -> io::Result<()> {
+        let path = self.directory.join(RESOLVER);
+        let now = fs::read_to_string(&path)?;
+        let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        rewrite(&path, &resolver(&now, &servers, domains, options))
+    }
+
+    /// Lets it know these by itself: a name, and its address; none for the host's own, in whichever network it gets.
+    pub fn know(&self, others: &[(&str, Option<IpAddr>)]) -> io::Result<()> {
+        let line = |(name, address): &(&str, Option<IpAddr>)| {
+            address.map_or_else(|| format!("{HOST}\t{name}\n"), |address| format!("{address}\t{name}\n"))
+        };
+        let known: String = others.iter().map(line).collect();
+        rewrite(&self.directory.join(KNOWN), &known)?;
+        let hosts = fs::read_to_string(self.hosts())?;
+        rewrite(&self.hosts(), &with_known(&hosts, &known, None))
     }
 
     /// Each file, and its path inside.
@@ -105,20 +131,57 @@ impl Etc {
 }
 
 /// A hosts file: what everybody knows, and these. Whose file it is comes first.
-pub(super) fn hosts(entries: &[Entry]) -> String {
+fn hosts(entries: &[Entry]) -> String {
     let line = |entry: &Entry| format!("{}\t{}\n", entry.address, entry.names.join(" "));
     FIXED.to_owned() + &entries.iter().map(line).collect::<String>()
 }
 
+/// Puts what a container knows by itself before whom it meets.
+fn with_known(hosts: &str, known: &str, host: Option<Ipv4Addr>) -> String {
+    let address = host.map(|host| host.to_string());
+    // Where the host has no address, nothing leads there.
+    let line = |line: &str| match (line.strip_prefix(HOST), &address) {
+        (Some(name), address) => Some(format!("{}{name}", address.as_ref()?)),
+        (None, _) => Some(line.to_owned()),
+    };
+    let known: String = known.split_inclusive('\n').filter_map(line).collect();
+    let usual = hosts.strip_prefix(FIXED);
+    usual.map_or_else(|| format!("{hosts}{known}"), |met| format!("{FIXED}{known}{met}"))
+}
+
+/// Tells a container whom it can meet, in a network where the host has this address. `hosts` leads to its file.
+pub(super) fn tell(hosts: &Path, entries: &[Entry], host: Ipv4Addr) -> io::Result<()> {
+    let hosts = fs::read_link(hosts)?;
+    let known = fs::read_to_string(hosts.with_file_name(KNOWN)).unwrap_or_default();
+    rewrite_there(&hosts, &with_known(&self::hosts(entries), &known, Some(host)))
+}
+
+/// A resolver's file, with other servers, domains or options where some are given. One domain `.` means none.
+fn resolver(now: &str, servers: &[String], domains: &[&str], options: &[String]) -> String {
+    let [search, asked, how] = ["search", "nameserver", "options"].map(|word| {
+        let is_its = |line: &&str| line.split_whitespace().next() == Some(word);
+        now.lines().filter(is_its).map(|line| format!("{line}\n")).collect::<String>()
+    });
+    let search = match domains {
+        [] => search,
+        ["."] => String::new(),
+        domains => format!("search {}\n", domains.join(" ")),
+    };
+    let line = |server: &String| format!("nameserver {server}\n");
+    let asked = if servers.is_empty() { asked } else { servers.iter().map(line).collect() };
+    let how = if options.is_empty() { how } else { format!("options {}\n", options.join(" ")) };
+    search + &asked + &how
+}
+
 /// Writes a file that may be mounted somewhere: it stays the same file, and is never seen empty.
-pub(super) fn rewrite(path: &Path, content: &str) -> io::Result<()> {
+fn rewrite(path: &Path, content: &str) -> io::Result<()> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o644).open(path)?;
     file.write_all_at(content.as_bytes(), 0)?;
     file.set_len(content.len() as u64)
 }
 
 /// The same for one that has to be there already.
-pub(super) fn rewrite_there(path: &Path, content: &str) -> io::Result<()> {
+fn rewrite_there(path: &Path, content: &str) -> io::Result<()> {
     fs::metadata(path)?;
     rewrite(path, content)
 }
@@ -168,6 +231,36 @@ mod tests {
         assert_eq!(Etc::write(place.path().join("etc"), "web", None).unwrap(), etc);
         assert_eq!(fs::read_to_string(&path).unwrap(), "web\n");
         assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+    }
+
+    #[test]
+    fn what_is_said_of_servers_takes_the_place_of_the_hosts() {
+        let now = "# a comment\noptions edns0\nsearch example.org\nnameserver 192.0.2.53\n";
+        let told = |servers: &[&str], domains: &[&str], options: &[&str]| {
+            let own = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+            resolver(now, &own(servers), domains, &own(options))
+        };
+        let usual = "search example.org\nnameserver 192.0.2.53\noptions edns0\n";
+        assert_eq!(told(&[], &[], &[]), usual);
+        assert_eq!(
+            told(&["192.0.2.1", "2001:db8::1"], &["a.example", "b.example"], &["ndots:3"]),
+            "search a.example b.example\nnameserver 192.0.2.1\nnameserver 2001:db8::1\noptions ndots:3\n"
+        );
+        assert_eq!(told(&[], &["."], &[]), "nameserver 192.0.2.53\noptions edns0\n");
+    }
+
+    #[test]
+    fn whom_it_knows_by_itself_comes_before_whom_it_meets() {
+        let place = tempfile::tempdir().unwrap();
+        let etc = Etc::write(place.path().join("etc"), "web", None).unwrap();
+        etc.know(&[("db", Some("192.0.2.7".parse().unwrap())), ("home", None)]).unwrap();
+        let told = || fs::read_to_string(etc.hosts()).unwrap();
+        assert_eq!(told(), format!("{FIXED}192.0.2.7\tdb\n"), "nobody knows yet where the host will be");
+        let link = place.path().join("2");
+        std::os::unix::fs::symlink(etc.hosts(), &link).unwrap();
+        let met = Entry { address: Ipv4Addr::new(10, 80, 0, 2), names: vec!["web".into()] };
+        tell(&link, &[met], Ipv4Addr::new(10, 80, 0, 1)).unwrap();
+        assert_eq!(told(), format!("{FIXED}192.0.2.7\tdb\n10.80.0.1\thome\n10.80.0.2\tweb\n"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
     words::WordError,
 };
 use crate::model::{
-    Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, MemorySwap, NetworkMode, PortBinding,
+    Access, Behavior, ContainerSpec, HealthCheck, LAB_IMAGE, Lookup, MemorySwap, NetworkMode, PortBinding,
     Privileges, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
 };
 
@@ -97,6 +97,8 @@ pub(super) struct ContainerForm {
     /// How its health is checked.
     #[serde(with = "Maybe::<HealthForm>", skip_serializing_if = "Option::is_none")]
     health: Option<HealthCheck>,
+    #[serde(skip)]
+    lookup: Lookup,
     #[serde(skip)]
     tmpfs: Vec<TmpfsMount>,
     #[serde(skip)]

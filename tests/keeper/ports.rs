@@ -275,6 +275,49 @@ fn containers_reach_each_other_by_address_and_by_name() {
 }
 
 #[test]
+fn whom_it_asks_for_names_and_whom_it_knows_can_be_said() {
+    if is_forbidden("names that are given") {
+        return;
+    }
+    let stage = Stage::new();
+    let mut words = vec!["run", "-d", "--name", "web", "--dns", "192.0.2.1", "--dns", "2001:db8::1"];
+    words.extend(["--dns-search", "example.org", "--dns-option", "ndots:3", "--add-host", "db:192.0.2.7"]);
+    // From a user's network nothing leads to the host.
+    if geteuid().is_root() {
+        words.extend(["--add-host", "home:host-gateway"]);
+    }
+    stage.good(&[&words[..], &["lab"]].concat());
+    let inside = |name| fs::read_to_string(format!("/proc/{}/root/etc/{name}", pid(&stage, "web"))).unwrap();
+    let resolver = "search example.org\nnameserver 192.0.2.1\nnameserver 2001:db8::1\noptions ndots:3\n";
+    let known = || inside("hosts").contains("\n192.0.2.7\tdb\n");
+    assert_eq!(inside("resolv.conf"), resolver);
+    assert!(known(), "{}", inside("hosts"));
+    assert_eq!(inside("hosts").contains(".1\thome\n"), geteuid().is_root(), "{}", inside("hosts"));
+    // Others come, and it starts once more: it has forgotten nothing.
+    stage.good(&["run", "-d", "--name", "other", "lab"]);
+    assert!(known() && inside("hosts").contains("\tother\n"), "{}", inside("hosts"));
+    stage.good(&["restart", "-t", "0", "web"]);
+    assert!(known(), "{}", inside("hosts"));
+    assert_eq!(inside("resolv.conf"), resolver);
+
+    let shared = ["create", "--network", "container:web"];
+    for (more, why) in [
+        ([&shared[..], &["--dns", "192.0.2.1"]].concat(), "dns and the network mode"),
+        ([&shared[..], &["--add-host", "a:192.0.2.7"]].concat(), "mapping and the network mode"),
+        (vec!["create", "--dns", "192.0.2"], "`192.0.2` is no address"),
+        (vec!["create", "--add-host", "a:x"], "`x` is no address"),
+        (vec!["create", "--add-host", "192.0.2.7"], "NAME:ADDRESS"),
+        (vec!["create", "--dns-search", "a..b"], "no domain"),
+    ] {
+        let told = stage.run(&[&more[..], &["lab"]].concat());
+        assert!(told.status != 0 && told.complaint.contains(why), "{more:?}: {told:?}");
+    }
+    let complaint = stage.bad(&["create", "--network", "none", "--add-host", "a:host-gateway", "lab"], 1);
+    assert!(complaint.contains("give an address: --add-host a:ADDRESS"), "{complaint}");
+    stage.good(&["rm", "-f", "web", "other"]);
+}
+
+#[test]
 fn doctor_finds_what_killed_runs_have_left_and_removes_it() {
     on_a_host_of_its_own("leftovers", || {
         let stage = Stage::new();

@@ -19,7 +19,7 @@ Image LogPath Name RestartCount Driver Platform
 HostConfig HostConfig.Binds HostConfig.LogConfig HostConfig.LogConfig.Type HostConfig.LogConfig.Config
 HostConfig.NetworkMode HostConfig.PortBindings HostConfig.RestartPolicy HostConfig.RestartPolicy.Name
 HostConfig.RestartPolicy.MaximumRetryCount HostConfig.AutoRemove HostConfig.CapAdd HostConfig.CapDrop
-HostConfig.CgroupnsMode HostConfig.IpcMode HostConfig.Privileged HostConfig.ReadonlyRootfs HostConfig.SecurityOpt
+HostConfig.CgroupnsMode HostConfig.Dns HostConfig.DnsOptions HostConfig.DnsSearch HostConfig.ExtraHosts HostConfig.IpcMode HostConfig.Privileged HostConfig.ReadonlyRootfs HostConfig.SecurityOpt
 HostConfig.Tmpfs HostConfig.Runtime HostConfig.Memory HostConfig.NanoCpus HostConfig.PidsLimit HostConfig.Init
 GraphDriver GraphDriver.Data GraphDriver.Data.LowerDir GraphDriver.Data.MergedDir GraphDriver.Data.UpperDir
 GraphDriver.Data.WorkDir GraphDriver.Name SizeRw SizeRootFs

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use thiserror::Error;
 use super::quantity::{count, cpus, grace, memory, policy, shares, span, swap};
 use crate::keeper::ContainerId;
 use crate::model::{
-    Access, CallFilter, ContainerSpec, HealthCheck, InvalidPublish, LAB_IMAGE, MemorySwap, Name, NetworkMode,
-    PortBinding, Privileges, RestartPolicy, Signal, StopTimeout, Streams, TmpfsMount, VolumeMount,
+    Access, CallFilter, ContainerSpec, HealthCheck, InvalidPublish, KnownHost, LAB_IMAGE, Lookup, MemorySwap,
+    Name, NetworkMode, PortBinding, Privileges, RestartPolicy, SearchDomain, Signal, StopTimeout, Streams,
+    TmpfsMount, VolumeMount,
 };
 
 /// All that can be said about a container that is to be.
@@ -129,6 +131,22 @@ pub(super) struct Wishes {
     )]
     network: NetworkMode,
 
+    /// A server that it asks for names, in place of the host's
+    #[arg(long, value_name = "ADDRESS", value_parser = Lookup::server, help_heading = NETWORK)]
+    dns: Vec<IpAddr>,
+
+    /// A domain in which it looks for short names; `.` for none
+    #[arg(long, value_name = "DOMAIN", help_heading = NETWORK)]
+    dns_search: Vec<SearchDomain>,
+
+    /// How it asks, in the words of resolv.conf
+    #[arg(long, alias = "dns-opt", value_name = "OPTION", value_parser = Lookup::option, help_heading = NETWORK)]
+    dns_option: Vec<String>,
+
+    /// A name that it knows by itself; with host-gateway as address, it leads to the host
+    #[arg(long, value_name = "NAME:ADDRESS", help_heading = NETWORK)]
+    add_host: Vec<KnownHost>,
+
     /// A capability beside the usual ones
     #[arg(long, value_name = "NAME", help_heading = RIGHTS)]
     cap_add: Vec<String>,
@@ -214,6 +232,10 @@ pub(super) enum WrongWish {
     SecurityOption(String),
     #[error("cannot read the seccomp profile {}: {source} (see: --security-opt seccomp=FILE)", path.display())]
     Profile { path: PathBuf, source: std::io::Error },
+    #[error(
+        "conflicting options: {what} and the network mode container:{other} (say it to {other}, whose names it shares)"
+    )]
+    SharedNames { what: &'static str, other: Name },
     #[error("cannot write the id to {}: {source} (choose a file that is not there yet)", path.display())]
     IdFile { path: PathBuf, source: std::io::Error },
 }
@@ -253,6 +275,7 @@ impl Wishes {
             auto_remove: self.auto_remove,
             read_only: self.read_only,
             network: self.network.clone(),
+            lookup: self.lookup()?,
             health,
             tmpfs: self.tmpfs.clone(),
             labels: pairs(&self.label),
@@ -266,6 +289,23 @@ impl Wishes {
     pub(super) fn note(&self, id: &ContainerId) -> Result<(), WrongWish> {
         let Some(path) = &self.cidfile else { return Ok(()) };
         fs::write(path, id.as_str()).map_err(|source| WrongWish::IdFile { path: path.clone(), source })
+    }
+
+    /// Who moves in with another has that one's files, too.
+    fn lookup(&self) -> Result<Lookup, WrongWish> {
+        if let NetworkMode::Container(other) = &self.network {
+            let said =
+                [("dns", self.dns.is_empty()), ("custom host-to-IP mapping", self.add_host.is_empty())];
+            if let Some((what, _)) = said.iter().find(|(_, is_empty)| !is_empty) {
+                return Err(WrongWish::SharedNames { what, other: other.clone() });
+            }
+        }
+        Ok(Lookup {
+            servers: self.dns.clone(),
+            search: self.dns_search.clone(),
+            options: self.dns_option.clone(),
+            hosts: self.add_host.clone(),
+        })
     }
 
     fn privileges(&self) -> Result<Privileges, WrongWish> {

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::Linux;
 use super::premises::Place;
-use crate::model::{ContainerSpec, Id, Name, NetworkMode};
+use crate::model::{ContainerSpec, Id, Lookup, Name, NetworkMode, SearchDomain, Whereabouts};
 use crate::network::{
     Bridge, BridgeError, Carrier, Etc, NAME_SERVER, Outlet, OutletError, Port, unplug_lost, usual_address,
 };
@@ -81,6 +81,11 @@ pub(super) enum NetworkError {
     Bridge(#[from] BridgeError),
     #[error("cannot join network of a non running container: {0} (start it first: terrarium start {0})")]
     NotRunning(Name),
+    #[error(
+        "cannot tell {name} where `{host}` is: nothing leads from its network to this host (give an address: --add-host \
+         {host}:ADDRESS)"
+    )]
+    NoHost { name: Name, host: String },
     #[error("cannot write its files in {path}: {source} (is the disk full?)")]
     Files { path: PathBuf, source: io::Error },
 }
@@ -125,6 +130,9 @@ impl Linux {
                 (Network::Of(pid), hostname, etc, Link::Shared)
             }
         };
+        if !matches!(link, Link::Shared) {
+            self.tell_names(&etc, name, spec)?;
+        }
         let address = if let Link::Alone(address) = &link { Some(*address) } else { None };
         let joined = Joined {
             etc: etc.clone(),
@@ -161,6 +169,34 @@ impl Linux {
             joined.etc.note_process(pid).map_err(|source| NetworkError::Files { path, source })?;
         }
         joined.stage = Stage::Running;
+        Ok(())
+    }
+
+    /// Tells it whom to ask for names, and those it is to know by itself.
+    fn tell_names(&self, etc: &Etc, name: &Name, spec: &ContainerSpec) -> Result<(), NetworkError> {
+        let Lookup { servers, search, options, hosts } = &spec.lookup;
+        let own_host = (spec.network == NetworkMode::Host).then_some(Ipv4Addr::LOCALHOST.into());
+        let is_cut_off = match &spec.network {
+            NetworkMode::None => true,
+            NetworkMode::Bridge => self.isolation == Isolation::Rootless,
+            NetworkMode::Host | NetworkMode::Container(_) => false,
+        };
+        let known = hosts.iter().map(|host| match host.at {
+            Whereabouts::Address(address) => Ok((host.name.as_str(), Some(address))),
+            Whereabouts::Host if is_cut_off => {
+                Err(NetworkError::NoHost { name: name.clone(), host: host.name.clone() })
+            }
+            Whereabouts::Host => Ok((host.name.as_str(), own_host)),
+        });
+        let known = known.collect::<Result<Vec<_>, _>>()?;
+        let files = |source| NetworkError::Files { path: etc.hosts(), source };
+        let search: Vec<&str> = search.iter().map(SearchDomain::as_str).collect();
+        if !(servers.is_empty() && search.is_empty() && options.is_empty()) {
+            etc.ask(servers, &search, options).map_err(files)?;
+        }
+        if !known.is_empty() {
+            etc.know(&known).map_err(files)?;
+        }
         Ok(())
     }
 

@@ -130,6 +130,7 @@ fn host_config(of: &Portrait<'_>) -> Value {
     }
     let tmpfs: BTreeMap<&str, &str> =
         spec.tmpfs.iter().map(|mount| (mount.target.as_str(), mount.options.as_str())).collect();
+    let known: Vec<String> = spec.lookup.hosts.iter().map(ToString::to_string).collect();
     let mut config = json!({
         "Binds": unless_empty(&binds),
         "LogConfig": { "Type": "json-file", "Config": {} },
@@ -143,6 +144,10 @@ fn host_config(of: &Portrait<'_>) -> Value {
         "CapAdd": capabilities(&spec.privileges.cap_add),
         "CapDrop": capabilities(&spec.privileges.cap_drop),
         "CgroupnsMode": "private",
+        "Dns": spec.lookup.servers,
+        "DnsOptions": spec.lookup.options,
+        "DnsSearch": spec.lookup.search,
+        "ExtraHosts": unless_empty(&known),
         "IpcMode": "private",
         "Privileged": spec.privileges.privileged,
         "ReadonlyRootfs": spec.read_only,
