@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::model::{
-    Action, Command, Effect, Effects, Event, EventKind, HeldPort, Host, Id, Name, Observation, Removal,
-    Resources, RestartPolicy, State, Status, Timer, Transition, Verb,
+    Action, Command, Effect, Effects, Event, EventKind, Families, HeldPort, Host, Id, Name, Observation,
+    Removal, Resources, RestartPolicy, State, Status, Timer, Transition, Verb,
 };
 
 /// Writes the table below as an enum, so that no bug is without its name and its sentence.
@@ -205,7 +205,8 @@ fn wished_by(host: &Host, id: Id) -> Vec<HeldPort> {
     let wished = spec.map(|spec| spec.publish.as_slice()).unwrap_or_default();
     let held = wished.iter().filter_map(|port| {
         let ip = port.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        Some(HeldPort { ip, host: port.host?, container: port.container, protocol: port.protocol })
+        let (container, protocol, families) = (port.container, port.protocol, Families::wanted(port));
+        Some(HeldPort { ip, host: port.host?, container, protocol, families })
     });
     held.collect()
 }

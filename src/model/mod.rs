@@ -45,9 +45,9 @@ pub use rule::Rule;
 pub use run::ExecId;
 pub use signal::{DefaultAction, InvalidSignal, Signal};
 pub use spec::{
-    Access, CallFilter, ContainerSpec, ExecSpec, HealthCheck, HeldPort, LAB_IMAGE, Limits, MemorySwap,
-    NetworkMode, PortBinding, Privileges, Protocol, RestartPolicy, StopTimeout, Streams, TmpfsMount,
-    VolumeMount,
+    Access, CallFilter, ContainerSpec, ExecSpec, Families, HealthCheck, HeldPort, LAB_IMAGE, Limits,
+    MemorySwap, NetworkMode, PortBinding, Privileges, Protocol, RestartPolicy, StopTimeout, Streams,
+    TmpfsMount, VolumeMount,
 };
 pub use state::State;
 pub use timer::{DEFAULT_GRACE, Timer};

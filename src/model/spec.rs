@@ -188,8 +188,29 @@ pub struct HeldPort {
     pub container: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
+    /// Whether that is all.
+    #[serde(default)]
+    pub families: Families,
 }
 
+/// On addresses of which kind a port is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Families {
+    /// On that of the address that is named.
+    #[default]
+    One,
+    /// On all addresses of IPv4, and all of IPv6.
+    Both,
+}
+
+impl Families {
+    /// What is asked for: whoever names no address wants all.
+    pub fn wanted(binding: &PortBinding) -> Self {
+        if binding.ip.is_none() { Self::Both } else { Self::One }
+    }
+}
+
+/// As the ledger has it: one entry, whichever families.
 impl fmt::Display for HeldPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ip = match self.ip {

@@ -123,6 +123,11 @@ impl Claim {
         self.ip
     }
 
+    /// Whether it is held on all addresses of IPv6, too.
+    pub fn is_of_both_families(&self) -> bool {
+        self.sockets.len() > 1
+    }
+
     /// The port of the host.
     pub fn port(&self) -> u16 {
         self.port

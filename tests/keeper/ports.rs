@@ -2,8 +2,9 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -116,6 +117,44 @@ fn a_port_that_cannot_be_had_is_named_and_nothing_is_reserved() {
     }
     let complaint = stage.run(&["run", "-d", "--name", "web", "-p", "127.0.0.1:1:80", "lab"]).complaint;
     assert!(complaint.is_empty() || complaint.contains("from 1024 on"), "{complaint}");
+}
+
+#[test]
+fn a_port_with_nothing_behind_it_turns_clients_away_at_every_address_of_the_host() {
+    on_a_host_of_its_own("a port with nothing behind it", || {
+        run("ip link add out type bridge && ip addr add 192.0.2.1/24 dev out && ip link set out up");
+        let has_ipv6 = Path::new("/proc/net/if_inet6").exists();
+        if has_ipv6 {
+            run("ip addr add 2001:db8::1/64 dev out nodad");
+        }
+        let addresses = || {
+            ["192.0.2.1", "127.0.0.1"]
+                .into_iter()
+                .chain(["2001:db8::1", "::1"].into_iter().filter(|_| has_ipv6))
+        };
+        let stage = Stage::new();
+        stage.good(&["run", "-d", "-p", &INSIDE.to_string(), "--name", "web", "lab"]);
+        let told = stage.good(&["port", "web"]);
+        let port = port_of(&stage, "web");
+        let on_ipv6 = format!("\n{INSIDE}/tcp -> [::]:{port}");
+        assert_eq!(told, format!("{INSIDE}/tcp -> 0.0.0.0:{port}{}", if has_ipv6 { &on_ipv6 } else { "" }));
+        for address in addresses() {
+            let at = SocketAddr::new(address.parse().unwrap(), port);
+            let turned_away = TcpStream::connect_timeout(&at, SOON).and_then(|mut client| {
+                client.set_read_timeout(Some(SOON))?;
+                client.read(&mut [0])
+            });
+            let kind = turned_away.map_err(|error| error.kind());
+            let is_told = matches!(kind, Err(ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset));
+            assert!(is_told, "{at}: {kind:?}");
+        }
+        stage.good(&["rm", "-f", "web"]);
+        for address in addresses() {
+            let at = SocketAddr::new(address.parse().unwrap(), port);
+            let kind = TcpStream::connect_timeout(&at, SOON).map(drop).map_err(|error| error.kind());
+            assert_eq!(kind, Err(ErrorKind::ConnectionRefused), "{at}");
+        }
+    });
 }
 
 #[test]

@@ -58,7 +58,10 @@ fn ps_has_dockers_columns_and_words() {
     .map(|(name, command, status)| (name.into(), command.into(), status.into()));
     assert_eq!(rows, expected);
     let ports = stage.printed(&["ps", "--format", "{{.Ports}}", "--filter", "name=web"]);
-    assert_eq!(ports, "0.0.0.0:18053->53/udp, 0.0.0.0:18080->80/tcp\n");
+    assert_eq!(
+        ports,
+        "0.0.0.0:18053->53/udp, [::]:18053->53/udp, 0.0.0.0:18080->80/tcp, [::]:18080->80/tcp\n"
+    );
     // In a pipe nothing but containers is told.
     assert_eq!(Stage::new().printed(&["ps"]).lines().count(), 1);
     assert_eq!(Stage::new().printed(&["ps", "-q"]), "");
@@ -130,9 +133,12 @@ fn words_that_are_wrong_are_named() {
 #[test]
 fn ports_are_listed_and_looked_up() {
     let stage = street();
-    assert_eq!(stage.printed(&["port", "web"]), "53/udp -> 0.0.0.0:18053\n80/tcp -> 0.0.0.0:18080\n");
-    assert_eq!(stage.printed(&["port", "web", "80"]), "0.0.0.0:18080\n");
-    assert_eq!(stage.printed(&["port", "web", "53/udp"]), "0.0.0.0:18053\n");
+    assert_eq!(
+        stage.printed(&["port", "web"]),
+        "53/udp -> 0.0.0.0:18053\n53/udp -> [::]:18053\n80/tcp -> 0.0.0.0:18080\n80/tcp -> [::]:18080\n"
+    );
+    assert_eq!(stage.printed(&["port", "web", "80"]), "0.0.0.0:18080\n[::]:18080\n");
+    assert_eq!(stage.printed(&["port", "web", "53/udp"]), "0.0.0.0:18053\n[::]:18053\n");
     assert_eq!(stage.printed(&["port", "job"]), "");
 }
 

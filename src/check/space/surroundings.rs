@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::super::moment::{Asked, Input, Moment, Past};
 use super::super::rules::{self, Rule, Tally, Violation};
 use crate::model::{
-    Action, Command, ContainerSpec, Effect, Ending, ExecId, ExecSpec, Failure, Freezer, HeldPort, Host,
-    HostFacts, Id, Limits, Name, Observation, Oom, Protocol, Removal, Resources, RestartPolicy, Signal,
+    Action, Command, ContainerSpec, Effect, Ending, ExecId, ExecSpec, Failure, Families, Freezer, HeldPort,
+    Host, HostFacts, Id, Limits, Name, Observation, Oom, Protocol, Removal, Resources, RestartPolicy, Signal,
     State, StopTimeout, Ticket, Timer, Verb, Within,
 };
 
@@ -174,7 +174,13 @@ fn failure() -> Failure {
 }
 
 fn port() -> HeldPort {
-    HeldPort { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), host: 18081, container: 80, protocol: Protocol::Tcp }
+    HeldPort {
+        ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        host: 18081,
+        container: 80,
+        protocol: Protocol::Tcp,
+        families: Families::Both,
+    }
 }
 
 impl Request {

@@ -6,7 +6,7 @@ use super::super::container::estate;
 use super::super::{Globals, written};
 use super::trouble::{Trouble, status_of};
 use crate::model::{HeldPort, Protocol};
-use crate::report::docker::words::host;
+use crate::report::docker::words::{each_family, host};
 
 /// List the host ports that lead into a container
 #[derive(Args)]
@@ -30,7 +30,7 @@ impl Port {
     fn text(&self, globals: &Globals) -> Result<String, Trouble> {
         let wanted = self.port.as_deref().map(parse).transpose()?;
         let estate = estate(globals)?;
-        let mut held = estate.resident(&self.container)?.account.status().ports;
+        let mut held = each_family(&estate.resident(&self.container)?.account.status().ports);
         held.sort_by_key(|port| (port.container, port.protocol, port.ip, port.host));
         let outside = |port: &HeldPort| format!("{}:{}", host(port.ip), port.host);
         let Some((number, protocol)) = wanted else {

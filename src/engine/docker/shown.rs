@@ -1,10 +1,12 @@
 //! What Docker shows of a container when it is asked: its state in the model's words, and what it costs.
 
+use std::net::Ipv4Addr;
+
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, PortMap};
 
 use super::cgroup::Cgroup;
 use super::event::health;
-use crate::model::{HeldPort, Protocol, Resources, State, Status};
+use crate::model::{Families, HeldPort, Protocol, Resources, State, Status};
 
 /// What an inspection says.
 #[derive(Clone, Debug)]
@@ -82,15 +84,21 @@ fn held(ports: PortMap) -> Vec<HeldPort> {
             let (Ok(ip), Some(Ok(host))) = (ip.parse(), binding.host_port.map(|port| port.parse())) else {
                 continue;
             };
-            all.push(HeldPort { ip, host, container, protocol });
+            all.push(HeldPort { ip, host, container, protocol, families: Families::One });
         }
     }
     let everywhere = |port: &HeldPort| port.ip.is_ipv6() && port.ip.is_unspecified();
-    let twins: Vec<HeldPort> = all.iter().filter(|port| port.ip.is_ipv4()).cloned().collect();
-    all.retain(|port| {
-        !everywhere(port)
-            || !twins.iter().any(|twin| twin.ip.is_unspecified() && twin.container == port.container)
-    });
+    let on_ipv6: Vec<HeldPort> = all.iter().filter(|port| everywhere(port)).cloned().collect();
+    let is_twin = |port: &HeldPort, other: &HeldPort| {
+        (port.host, port.container, port.protocol) == (other.host, other.container, other.protocol)
+    };
+    for port in all.iter_mut().filter(|port| port.ip == Ipv4Addr::UNSPECIFIED) {
+        if on_ipv6.iter().any(|other| is_twin(port, other)) {
+            port.families = Families::Both;
+        }
+    }
+    let of_both: Vec<HeldPort> = all.iter().filter(|port| port.families == Families::Both).cloned().collect();
+    all.retain(|port| !everywhere(port) || !of_both.iter().any(|other| is_twin(port, other)));
     all.sort();
     all
 }

@@ -1,10 +1,10 @@
 //! Lengths of time, sizes, ports and commands in Docker's words.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::model::{HeldPort, Protocol};
+use crate::model::{Families, HeldPort, Protocol};
 
 /// `Less than a second`, `5 seconds`, `About a minute`, `3 weeks`.
 pub fn span(time: Duration) -> String {
@@ -97,7 +97,7 @@ pub fn ports(held: &[HeldPort]) -> String {
         first: u16,
         last: u16,
     }
-    let mut held = held.to_vec();
+    let mut held = each_family(held);
     held.sort_by_key(|port| (port.container, port.ip, port.host, port.protocol));
     let mut open: Vec<Group> = Vec::new();
     let (mut closed, mut others) = (Vec::new(), Vec::new());
@@ -126,6 +126,15 @@ pub fn ports(held: &[HeldPort]) -> String {
     closed.extend(open.iter().map(told));
     closed.extend(others);
     closed.join(", ")
+}
+
+/// Docker has an entry for each family of addresses on which a port is held.
+pub fn each_family(held: &[HeldPort]) -> Vec<HeldPort> {
+    let both = |port: &HeldPort| {
+        let twin = HeldPort { ip: Ipv6Addr::UNSPECIFIED.into(), ..port.clone() };
+        std::iter::once(port.clone()).chain((port.families == Families::Both).then_some(twin))
+    };
+    held.iter().flat_map(both).collect()
 }
 
 /// An address as it stands before a colon.
@@ -188,10 +197,10 @@ mod tests {
             host,
             container,
             protocol,
+            families: if container == 80 { Families::Both } else { Families::One },
         };
         let held = [
             port("0.0.0.0", 8080, 80, Protocol::Tcp),
-            port("::", 8080, 80, Protocol::Tcp),
             port("0.0.0.0", 91, 91, Protocol::Tcp),
             port("0.0.0.0", 90, 90, Protocol::Tcp),
             port("127.0.0.1", 53, 53, Protocol::Udp),

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::watch::Source;
 use super::{Linux, failure};
-use crate::model::{HeldPort, Id, Observation, PortBinding, Protocol};
+use crate::model::{Families, HeldPort, Id, Observation, PortBinding, Protocol};
 use crate::network::{Claim, ClaimError, Relay, RelayError};
 use crate::runtime::{SocketKind, SocketMakerError};
 
@@ -100,5 +100,6 @@ fn held(claim: &Claim, inside: u16) -> HeldPort {
         SocketKind::Stream => Protocol::Tcp,
         SocketKind::Datagram => Protocol::Udp,
     };
-    HeldPort { ip: claim.ip(), host: claim.port(), container: inside, protocol }
+    let families = if claim.is_of_both_families() { Families::Both } else { Families::One };
+    HeldPort { ip: claim.ip(), host: claim.port(), container: inside, protocol, families }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::model::{Failure, HeldPort, Id, PortBinding, Protocol};
+use crate::model::{Failure, Families, HeldPort, Id, PortBinding, Protocol};
 
 /// Where Linux begins to give out ports that nobody asked for by number (`ip_local_port_range`).
 const FIRST_EPHEMERAL: u16 = 32768;
@@ -48,7 +48,9 @@ impl Ports {
 
     fn hold(&mut self, id: Id, binding: &PortBinding) -> Result<HeldPort, Failure> {
         let ip = binding.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let port = |host| HeldPort { ip, host, container: binding.container, protocol: binding.protocol };
+        let (container, protocol, families) =
+            (binding.container, binding.protocol, Families::wanted(binding));
+        let port = |host| HeldPort { ip, host, container, protocol, families };
         let Some(host) = binding.host else {
             return self.ephemeral(port);
         };

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::super::moment::{self, NEVER};
+use super::super::words;
 use super::Portrait;
 use crate::engine::journal::Probe;
 use crate::model::{
@@ -272,9 +273,9 @@ pub fn for_templates(told: &Value) -> Value {
 
 fn network_settings(of: &Portrait<'_>, around: &Surroundings) -> Value {
     let mut ports: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for HeldPort { ip, host, container, protocol } in &of.status.ports {
+    for HeldPort { ip, host, container, protocol, .. } in words::each_family(&of.status.ports) {
         let bound = json!({ "HostIp": ip.to_string(), "HostPort": host.to_string() });
-        ports.entry(port_key(*container, *protocol)).or_default().push(bound);
+        ports.entry(port_key(container, protocol)).or_default().push(bound);
     }
     let key = around.pid.map_or_else(String::new, |pid| format!("/proc/{pid}/ns/net"));
     let address = around.address.as_deref().unwrap_or("");
