@@ -160,7 +160,7 @@ pub(super) fn tell(hosts: &Path, entries: &[Entry], host: Ipv4Addr) -> io::Resul
 fn resolver(now: &str, servers: &[String], domains: &[&str], options: &[String]) -> String {
     let [search, asked, how] = ["search", "nameserver", "options"].map(|word| {
         let is_its = |line: &&str| line.split_whitespace().next() == Some(word);
-        now.lines().filter(is_its).map(|line| format!("{line}\n")).collect::<String>()
+        now.lines().filter(is_its).flat_map(|line| [line, "\n"]).collect::<String>()
     });
     let search = match domains {
         [] => search,
