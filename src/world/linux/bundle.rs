@@ -17,11 +17,9 @@ use crate::lab::{
 use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode};
 use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
 
-/// A container that this version cannot bring to life on a kernel.
+/// A container that cannot be brought to life on this kernel.
 #[derive(Debug, Error)]
-#[error(
-    "{container} asks for {what}, which cannot be lived on the kernel yet (the simulator can: --engine sim)"
-)]
+#[error("{container} asks for {what} (the simulator can: --engine sim)")]
 pub struct Unlivable {
     container: Name,
     what: &'static str,
