@@ -95,7 +95,7 @@ pub(super) fn map(pid: Pid, linux: &Linux) -> Result<(), MapError> {
     map_all(pid, users, groups)
 }
 
-/// The same, of any process.
+/// Says which ids of a process are which outside.
 pub(super) fn map_all(pid: Pid, users: &[LinuxIdMapping], groups: &[LinuxIdMapping]) -> Result<(), MapError> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let are_lent = lent::is_more_than_own(users) && lent::is_more_than_own(groups);
