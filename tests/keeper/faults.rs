@@ -54,6 +54,9 @@ fn clear_up(stage: &Stage, point: usize, lived: &[Told]) {
         // Its removal had been asked for, and went on without whoever has asked.
         stage.good(&["create", "--name", "web", "lab"]);
         restarted = stage.run(&["restart", "-t", "0", "web"]);
+    } else if restarted.complaint.contains("again") {
+        // It died while it was being started, which was said, and what to do.
+        restarted = stage.run(&["restart", "-t", "0", "web"]);
     }
     assert_eq!(restarted.status, 0, "point {point}: {restarted:?} {lived:#?}");
     let ids = stage.ids();
