@@ -1,7 +1,9 @@
-//! Many at once: of commands, and of containers.
+//! Many at once: of commands, and of containers. `TERRARIUM_CROWD=1000` says how many containers; then it takes longer, and is worth
+//! it with `cargo test --release --test keeper many_containers -- --nocapture`.
 
 use std::fs;
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use crate::stage::{Stage, eventually, is_forbidden};
 
@@ -73,23 +75,73 @@ fn twenty_commands_at_once_are_answered_one_after_the_other() {
     }
 }
 
+/// How often a keeper has gone to sleep so far, and the memory that is its own, in KiB; none if it has ended.
+fn rest_of(keeper: i32) -> Option<(u64, u64)> {
+    let number = |file: &str, label: &str| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{keeper}/{file}")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    };
+    let own = number("smaps_rollup", "Private_Clean:")? + number("smaps_rollup", "Private_Dirty:")?;
+    Some((number("status", "voluntary_ctxt_switches:")?, own))
+}
+
+/// Everybody's, added up.
+fn woken(keepers: &[i32]) -> u64 {
+    keepers.iter().filter_map(|keeper| rest_of(*keeper)).map(|(woken, _)| woken).sum()
+}
+
 #[test]
 fn many_containers_live_at_once_and_leave_nothing() {
     if is_forbidden("many containers") {
         return;
     }
-    let many = std::env::var("TERRARIUM_MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let asked = std::env::var("TERRARIUM_CROWD").ok().and_then(|text| text.parse().ok());
+    let many = asked.unwrap_or(20);
     let stage = Stage::new();
     let names: Vec<String> = (0..many).map(|nth| format!("c{nth}")).collect();
+    let words: Vec<&str> = names.iter().map(String::as_str).collect();
+    let began = Instant::now();
     for name in &names {
         stage.good(&["run", "-d", "--name", name, "lab"]);
     }
-    assert_eq!((stage.keepers().len(), stage.inmates().len()), (many, many));
-    let words: Vec<&str> = names.iter().map(String::as_str).collect();
+    let started = began.elapsed();
+    let keepers = stage.keepers();
+    assert_eq!((keepers.len(), stage.inmates().len()), (many, many));
+    let listing = |_| {
+        let began = Instant::now();
+        assert_eq!(stage.good(&["ps"]).lines().count(), many + 1);
+        began.elapsed()
+    };
+    let listed = (0..5).map(listing).min().unwrap();
+    if asked.is_some() {
+        // After ten seconds a run has been steady, which is the last thing that a keeper wakes up for.
+        std::thread::sleep(Duration::from_secs(11));
+    }
+    let seconds = if asked.is_some() { 10 } else { 1 };
+    let before = woken(&keepers);
+    std::thread::sleep(Duration::from_secs(seconds));
+    let wakes = woken(&keepers) - before;
+    let mut own: Vec<u64> =
+        keepers.iter().filter_map(|keeper| rest_of(*keeper)).map(|(_, own)| own).collect();
+    own.sort_unstable();
+    let ended = Instant::now();
     stage.good(&[vec!["kill"], words.clone()].concat());
     let ids = stage.ids();
     stage.good(&[vec!["rm"], words].concat());
     stage.is_empty_soon(&ids);
+    println!(
+        "{many} containers: started in {started:.1?}, ps in {listed:.1?}, {wakes} wake-ups in {seconds} s, \
+         {} to {} KiB of memory each, ended and removed in {:.1?}",
+        own.first().unwrap(),
+        own.last().unwrap(),
+        ended.elapsed()
+    );
+    // A run that becomes steady while they are watched is not at rest yet.
+    assert!(wakes <= if asked.is_some() { 0 } else { many as u64 }, "{wakes} wake-ups");
+    if !cfg!(debug_assertions) {
+        assert!(listed < Duration::from_millis(100), "ps took {listed:?}");
+    }
 }
 
 #[test]
