@@ -45,5 +45,11 @@ fn bash_completes_verbs_flags_and_names() {
     names.sort();
     assert_eq!(names, ["shed", "shop"]);
     assert_eq!(completed(&["--root", root, "exec", "-i", "w"]).unwrap(), ["web"]);
+    stage.good(&["commit", "web", "page:1"]);
+    for verb in [&["run", "-d"][..], &["rmi"], &["image", "inspect"], &["inspect"]] {
+        let words = [&["--root", root], verb, &["pa"]].concat();
+        assert_eq!(completed(&words).unwrap(), ["page:1"], "{verb:?}");
+    }
+    assert_eq!(completed(&["--root", root, "create", "la"]).unwrap(), ["lab"]);
     stage.good(&["rm", "-f", "shop", "shed", "web"]);
 }

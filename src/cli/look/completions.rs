@@ -1,4 +1,4 @@
-//! `terrarium completions`: the shell completes verbs, flags and containers.
+//! `terrarium completions`: the shell completes verbs, flags, containers and images.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,8 +10,9 @@ use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use super::super::written;
 use super::trouble::{Trouble, status_of};
 use crate::keeper::Estate;
+use crate::model::LAB_IMAGE;
 
-/// Print what makes a shell complete verbs, flags and containers
+/// Print what makes a shell complete verbs, flags, containers and images
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -70,18 +71,51 @@ fn cannot_write(error: &io::Error) -> Trouble {
     Trouble::world(format_args!("cannot write the completions: {error}"))
 }
 
-/// The command line, with the containers that there are wherever one can be named.
+/// The command line, with the containers and images that there are wherever one can be named.
 pub(in crate::cli) fn completing(words: Command) -> Command {
-    let names = || -> Vec<CompletionCandidate> {
+    let containers = || -> Vec<CompletionCandidate> {
         let names = Estate::open(typed_root().as_deref()).map(|estate| estate.names()).unwrap_or_default();
         names.into_iter().map(CompletionCandidate::new).collect()
     };
     words.mut_subcommands(|verb| {
-        let is_exec = verb.get_name() == "exec";
+        let is = |names: &[&str]| names.contains(&verb.get_name());
+        let (is_exec, is_made_of) = (is(&["exec"]), is(&["run", "create"]));
+        let (inspects, is_image) = (is(&["inspect"]), is(&["image"]));
+        let verb = with_images(verb, |id| OF_IMAGES.contains(&id) || (is_made_of && id == "words"));
+        let verb = if is_image {
+            verb.mut_subcommands(|inner| with_images(inner, |id| OF_IMAGES.contains(&id)))
+        } else {
+            verb
+        };
         verb.mut_args(|arg| {
             let id = arg.get_id().as_str();
             let is_container = matches!(id, "container" | "containers") || (is_exec && id == "words");
-            if is_container { arg.add(ArgValueCandidates::new(names)) } else { arg }
+            match (is_container, inspects) {
+                (true, true) => arg
+                    .add(ArgValueCandidates::new(move || containers().into_iter().chain(images()).collect())),
+                (true, false) => arg.add(ArgValueCandidates::new(containers)),
+                (false, _) => arg,
+            }
         })
     })
+}
+
+/// What verbs call an image that has to be there.
+const OF_IMAGES: [&str; 4] = ["image", "images", "source", "only"];
+
+fn with_images(verb: Command, is_one: impl Fn(&str) -> bool) -> Command {
+    let fetches = matches!(verb.get_name(), "pull" | "cp");
+    verb.mut_args(|arg| {
+        let takes = !fetches && is_one(arg.get_id().as_str());
+        if takes { arg.add(ArgValueCandidates::new(images)) } else { arg }
+    })
+}
+
+/// The names of the images that there are. Whoever has the usual tag goes by the name alone, as people type it.
+fn images() -> Vec<CompletionCandidate> {
+    let there = Estate::images(typed_root().as_deref()).ok().and_then(|store| store.images().ok());
+    let names = there.into_iter().flatten().flat_map(|(_, names)| names).map(|name| name.familiar());
+    let typed = names.map(|name| name.strip_suffix(":latest").unwrap_or(&name).to_owned());
+    let built_in = std::iter::once(LAB_IMAGE.to_owned());
+    typed.filter(|name| name != LAB_IMAGE).chain(built_in).map(CompletionCandidate::new).collect()
 }
