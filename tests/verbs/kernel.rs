@@ -216,6 +216,12 @@ fn what_cannot_be_is_refused_with_dockers_codes() {
     let template =
         "{{.Name}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}[{{.Config.StopSignal}}]";
     assert_eq!(house.printed(&["inspect", "-f", template, "/web"]), "/web none[]\n");
+    house.printed(&["create", "--name", "kept", "-v", "files:/srv", "-v", "/tmp:/host:ro", "lab"]);
+    let template = "{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.Mode}} {{.RW}};{{end}}";
+    let mounts = house.printed(&["inspect", "-f", template, "kept"]);
+    assert_eq!(mounts, "volume files /srv z true;bind  /host ro false;\n");
+    let sources = house.printed(&["inspect", "-f", "{{range .Mounts}}{{.Source}}\n{{end}}", "kept"]);
+    assert!(sources.lines().all(|source| source.is_empty() || fs::metadata(source).is_ok()), "{sources}");
     house.printed(&["commit", "web", "page:1"]);
     assert_eq!(house.printed(&["inspect", "-f", "{{.Os}} {{.RepoTags}}", "page:1"]), "linux [page:1]\n");
     assert_eq!(house.printed(&["inspect", "--type", "image", "-f", "{{.Os}}", "page:1"]), "linux\n");

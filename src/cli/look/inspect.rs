@@ -121,6 +121,7 @@ impl Inspect {
             upper,
             work,
             merged,
+            volumes: estate.volumes(),
             log: estate.log(&id),
             size,
         };

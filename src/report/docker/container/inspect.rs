@@ -3,7 +3,7 @@
 //! What terrarium has nothing like (security labels, links, swap, block devices) is left out, and not shown as if it were there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub work: PathBuf,
     /// Where they are mounted together, inside its mount namespace.
     pub merged: PathBuf,
+    /// Where the volumes lie that have a name.
+    pub volumes: PathBuf,
     /// What it has written.
     pub log: PathBuf,
     /// What it has written into its files, and what it is in all; where that was asked for.
@@ -64,7 +66,7 @@ pub fn inspect(of: &Portrait<'_>, around: &Surroundings) -> Value {
         add("SizeRw", written.into());
         add("SizeRootFs", whole.into());
     }
-    add("Mounts", mounts(of));
+    add("Mounts", mounts(of, &around.volumes));
     add("Config", config(of));
     add("NetworkSettings", network_settings(of, around));
     all
@@ -181,7 +183,7 @@ fn graph_driver(around: &Surroundings) -> Value {
     })
 }
 
-fn mounts(of: &Portrait<'_>) -> Value {
+fn mounts(of: &Portrait<'_>, volumes: &Path) -> Value {
     let mount = |mount: &crate::model::VolumeMount| {
         let writable = mount.access == Access::ReadWrite;
         let mut told = Map::new();
@@ -190,9 +192,19 @@ fn mounts(of: &Portrait<'_>) -> Value {
         if !is_path {
             told.insert("Name".into(), mount.source.clone().into());
         }
-        told.insert("Source".into(), mount.source.clone().into());
+        let source =
+            if is_path { mount.source.clone() } else { volumes.join(&mount.source).display().to_string() };
+        told.insert("Source".into(), source.into());
         told.insert("Destination".into(), mount.target.clone().into());
-        told.insert("Mode".into(), if writable { "" } else { "ro" }.into());
+        if !is_path {
+            told.insert("Driver".into(), "local".into());
+        }
+        let mode = match (writable, is_path) {
+            (false, _) => "ro",
+            (true, true) => "",
+            (true, false) => "z",
+        };
+        told.insert("Mode".into(), mode.into());
         told.insert("RW".into(), writable.into());
         told.insert("Propagation".into(), if is_path { "rprivate" } else { "" }.into());
         Value::Object(told)
@@ -267,6 +279,13 @@ pub fn for_templates(told: &Value) -> Value {
     }
     if let Some(Value::Object(config)) = all.pointer_mut("/Config") {
         config.entry("StopSignal").or_insert_with(|| "".into());
+    }
+    for mount in all.pointer_mut("/Mounts").and_then(Value::as_array_mut).into_iter().flatten() {
+        for field in ["Name", "Driver"] {
+            if let Value::Object(fields) = mount {
+                fields.entry(field).or_insert_with(|| "".into());
+            }
+        }
     }
     all
 }
