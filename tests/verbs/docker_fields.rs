@@ -51,6 +51,7 @@ fn every_field_has_dockers_name_and_none_is_missing() {
         labels: [("a".into(), "b".into())].into(),
         stop_signal: Some(Signal::TERM),
         stop_timeout: Some(StopTimeout::After(seconds(3))),
+        init: true,
         health: Some(HealthCheck {
             test: vec!["true".into()],
             interval: seconds(5),
