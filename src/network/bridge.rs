@@ -47,6 +47,8 @@ pub struct Bridge {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Port {
     number: u32,
+    /// Its link's. The kernel removes that when the container's network goes, and somebody else may have the number then.
+    index: u32,
     address: Ipv4Addr,
 }
 
@@ -131,7 +133,7 @@ impl Bridge {
         let address = port.address;
         // First of all whose it is: whoever is killed from here on leaves a port that can be found.
         if let Err(source) = self.note_owner(port.number, etc) {
-            self.pull(port.number);
+            self.pull(&port);
             return Err(BridgeError::Files { path: self.directory.join(port.number.to_string()), source });
         }
         let configure = || {
@@ -150,7 +152,7 @@ impl Bridge {
             .and_then(|()| self.within.bring_up(&link, Some(self.index), Some(&note(name, hostname))));
         if let Err(errno) = up {
             let _ = fs::remove_file(self.directory.join(port.number.to_string()));
-            self.pull(port.number);
+            self.pull(&port);
             return Err(BridgeError::Kernel { action: "plug the container in", errno });
         }
         self.tell_names(&register);
@@ -168,6 +170,9 @@ impl Bridge {
     /// From now on the others know it by another name.
     pub fn rename(&mut self, port: &Port, name: &str, hostname: &str) {
         let Ok(register) = Register::lock(&self.directory) else { return };
+        if self.owner_of(port) != Owner::Itself {
+            return;
+        }
         if let Err(errno) = self.within.note(&link_of(port.number), &note(name, hostname)) {
             warn!(%errno, name, "the others do not hear of its new name");
         }
@@ -176,12 +181,26 @@ impl Bridge {
 
     /// Takes a container off. Its address is free when the kernel has removed its port, which nobody waits for.
     pub fn detach(&mut self, port: &Port) {
-        let Ok(register) = Register::lock(&self.directory) else { return self.pull(port.number) };
-        // Its port may have gone with its network already.
-        let _ = self.within.note(&link_of(port.number), "");
-        let _ = fs::remove_file(self.directory.join(port.number.to_string()));
+        let Ok(register) = Register::lock(&self.directory) else { return self.pull(port) };
+        let owner = self.owner_of(port);
+        if owner == Owner::Itself {
+            // It may be going with its network at this moment.
+            let _ = self.within.note(&link_of(port.number), "");
+        }
+        if owner != Owner::Another {
+            let _ = fs::remove_file(self.directory.join(port.number.to_string()));
+        }
         self.tell_names(&register);
-        self.pull(port.number);
+        self.pull(port);
+    }
+
+    /// Whose number it is now. Only for whoever holds the register: nobody else gets one meanwhile.
+    fn owner_of(&mut self, port: &Port) -> Owner {
+        match self.within.index_of(&link_of(port.number)) {
+            Ok(index) if index == port.index => Owner::Itself,
+            Ok(_) => Owner::Another,
+            Err(_) => Owner::Nobody,
+        }
     }
 
     /// Leaves it. If that was the last to have it open, says what can still be seen of it on the host.
@@ -209,7 +228,11 @@ impl Bridge {
             let address = subnet(self.number).nth(number);
             let far = FarEnd { name: INSIDE, namespace: network.as_fd(), hardware: Hardware::of(address) };
             match self.within.make_cable(&link_of(number), None, &far) {
-                Ok(()) => return Ok(Port { number, address }),
+                Ok(()) => {
+                    let index = self.within.index_of(&link_of(number));
+                    let index = index.map_err(kernel("find the cable to the container"))?;
+                    return Ok(Port { number, index, address });
+                }
                 Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(kernel("make a cable to the container")(errno)),
             }
@@ -227,13 +250,14 @@ impl Bridge {
     }
 
     /// Removing a link takes the kernel some 10 ms, which no stop has to wait for.
-    fn pull(&mut self, number: u32) {
+    fn pull(&mut self, port: &Port) {
+        let Port { number, index, .. } = *port;
         self.going.retain(|(_, thread)| !thread.is_finished());
         let Ok(namespace) = self.namespace.try_clone() else { return };
         let isolation = self.isolation;
         let remove = move || {
             let removed = Netlink::route_in(namespace.as_fd(), isolation)
-                .and_then(|mut within| within.remove(&link_of(number)));
+                .and_then(|mut within| within.remove_by_index(index));
             debug!(number, ?removed, "a port is pulled");
         };
         self.going.push((number, thread::spawn(remove)));
@@ -320,6 +344,14 @@ pub fn usual_address(nth: u32) -> Ipv4Addr {
 
 /// What the cable to a container is called inside.
 const INSIDE: &str = "eth0";
+
+/// Whose a port's number is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Itself,
+    Another,
+    Nobody,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Going {

@@ -134,6 +134,13 @@ impl Netlink {
         self.ask(Message::new(libc::RTM_DELLINK, 0, &[0; LINK_PART]).with_text(libc::IFLA_IFNAME, name))
     }
 
+    /// The same by its index, which no other link gets that comes to have its name.
+    pub(super) fn remove_by_index(&mut self, index: u32) -> nix::Result<()> {
+        let mut fixed = [0; LINK_PART];
+        fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+        self.ask(Message::new(libc::RTM_DELLINK, 0, &fixed))
+    }
+
     /// All links of this network.
     pub(super) fn links(&mut self) -> nix::Result<Vec<Link>> {
         let entries = self.list(Message::new(libc::RTM_GETLINK, 0, &[0; LINK_PART]))?;

@@ -72,6 +72,19 @@ fn port_of(stage: &Stage, name: &str) -> u16 {
     told.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
+/// Returns when they have ended: whoever is still dying counts as living, and a command believes it.
+fn kill_all_keepers_but_that_of(stage: &Stage, name: &str) {
+    let spared = stage.good(&["inspect", "-f", "{{.Id}}", name]);
+    let words = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let doomed: Vec<i32> = stage.keepers().into_iter().filter(|pid| !words(pid).contains(&spared)).collect();
+    doomed.iter().copied().for_each(kill);
+    let has_ended = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    eventually("they have ended", || doomed.iter().all(has_ended));
+}
+
 #[test]
 fn a_port_that_cannot_be_had_is_named_and_nothing_is_reserved() {
     if is_forbidden("ports that cannot be had") {
@@ -249,11 +262,7 @@ fn a_keeper_that_is_killed_leaves_neither_a_link_nor_a_name() {
             let mut start = stage.begin(&["start", "falls"]);
             // Somewhere on the way, and now and then after it.
             thread::sleep(Duration::from_millis(u64::from(nth) * 13 % 160));
-            let inside = stage.good(&["ps", "-q", "--filter", "name=stays", "--no-trunc"]);
-            let spared = |pid: &i32| {
-                fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| !words.contains(&inside))
-            };
-            stage.keepers().into_iter().filter(spared).for_each(kill);
+            kill_all_keepers_but_that_of(&stage, "stays");
             let _ = start.wait().unwrap();
             // Whichever command comes next puts everything in order. Whoever was killed early on has had a successor.
             let lives = stage.good(&["ps", "--format", "{{.Names}}"]).contains("falls");
@@ -303,11 +312,7 @@ fn containers_reach_each_other_by_address_and_by_name() {
 
     stage.good(&["rename", "db", "data"]);
     assert!(hosts().ends_with("\tdata\n"), "{}", hosts());
-    let inside = stage.good(&["ps", "-q", "--filter", "name=web", "--no-trunc"]);
-    let spared = |pid: &i32| {
-        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| !words.contains(&inside))
-    };
-    stage.keepers().into_iter().filter(spared).for_each(kill);
+    kill_all_keepers_but_that_of(&stage, "web");
     assert_eq!(stage.good(&["ps", "--format", "{{.Names}}"]), "web");
     assert!(!hosts().contains("data"), "{}", hosts());
     stage.good(&["rm", "-f", "web", "data"]);

@@ -158,6 +158,36 @@ fn the_lowest_free_address_is_taken_again() {
 }
 
 #[test]
+fn whoever_leaves_late_takes_nobodys_place_away() {
+    on_a_host_of_its_own(|| {
+        let place = tempfile::tempdir().unwrap();
+        let open = || Bridge::open(&place.path().join("network"), Isolation::Root).unwrap();
+        let (mut one, mut other) = (open(), open());
+        let [stays, first, second] =
+            ["stays", "first", "second"].map(|name| Resident::new(place.path(), name));
+        one.attach(stays.pid(), &stays.etc, "stays", "stays").unwrap();
+        let late = one.attach(first.pid(), &first.etc, "first", "first").unwrap();
+        drop(first);
+        // The kernel removes the port with the network that it leads to, and the place is free.
+        let mut taken = other.attach(second.pid(), &second.etc, "second", "second").unwrap();
+        eventually("the place is free again", || {
+            if taken.address() != late.address() {
+                other.detach(&taken);
+                taken = other.attach(second.pid(), &second.etc, "second", "second").unwrap();
+            }
+            taken.address() == late.address()
+        });
+        one.rename(&late, "late", "late");
+        one.detach(&late);
+        drop(one);
+        assert!(stays.hosts().ends_with(&format!("{}\tsecond\n", taken.address())), "{}", stays.hosts());
+        converse(&second, &stays, taken.address());
+        other.detach(&taken);
+        assert!(!stays.hosts().contains("second"), "{}", stays.hosts());
+    });
+}
+
+#[test]
 fn the_last_to_leave_takes_everything_along() {
     on_a_host_of_its_own(|| {
         let place = tempfile::tempdir().unwrap();
