@@ -30,14 +30,24 @@ const VERBS: [(&[&[&str]], &[&str]); 6] = [
     (&[&["run", "-d", "--name", "web", "lab"]], &["rm", "-f", "web"]),
 ];
 
-/// Runs commands of which the first starts a keeper that dies at this point of its life. Says whether it got there.
-fn live(stage: &Stage, point: usize, commands: &[&[&str]]) -> Vec<Told> {
-    let (first, rest) = commands.split_first().unwrap();
-    let mut dying = stage.command(first);
-    dying.env("TERRARIUM_DIE_AT", point.to_string());
-    let mut all = vec![told(dying)];
-    all.extend(rest.iter().map(|words| stage.run(words)));
-    all
+/// Runs commands; the first of the keepers that they start dies at this point of its life. Says whether it got there.
+fn live(stage: &Stage, point: usize, commands: &[&[&str]]) -> (Vec<Told>, Fate) {
+    let mark = stage.root().with_extension("died");
+    let die = |words: &&[&str]| {
+        let mut dying = stage.command(words);
+        dying.env("TERRARIUM_DIE_AT", point.to_string()).env("TERRARIUM_DIED", &mark);
+        told(dying)
+    };
+    let all = commands.iter().map(die).collect();
+    (all, if std::fs::remove_file(&mark).is_ok() { Fate::Died } else { Fate::Lived })
+}
+
+/// What has become of a keeper that was to die.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Died,
+    /// Its life was not so long.
+    Lived,
 }
 
 /// Whatever has become of it: it is there once or not at all, and can be removed.
@@ -75,10 +85,10 @@ fn everywhere(prepare: &[&[&str]], commands: &[&[&str]]) {
             stage.good(words);
         }
         eventually("only what dies is there", || stage.keepers().is_empty());
-        let lived = live(&stage, point, commands);
-        let unharmed = lived.iter().all(|told| told.status == 0);
+        let (lived, fate) = live(&stage, point, commands);
         clear_up(&stage, point, &lived);
-        if unharmed {
+        if fate == Fate::Lived {
+            assert!(lived.iter().all(|told| told.status == 0), "{lived:#?}");
             break;
         }
         point += zeal().stride;
@@ -128,7 +138,7 @@ fn a_keeper_may_die_again_while_the_loss_of_the_last_is_mended() {
             kill(pid);
         }
         eventually("it is gone", || stage.keepers().is_empty());
-        let lived = live(&stage, point, &[&["restart", "-t", "0", "web"], &["rm", "-f", "web"]]);
+        let (lived, _) = live(&stage, point, &[&["restart", "-t", "0", "web"], &["rm", "-f", "web"]]);
         clear_up(&stage, point, &lived);
     }
 }
