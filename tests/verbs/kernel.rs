@@ -216,6 +216,9 @@ fn what_cannot_be_is_refused_with_dockers_codes() {
     let template =
         "{{.Name}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}[{{.Config.StopSignal}}]";
     assert_eq!(house.printed(&["inspect", "-f", template, "/web"]), "/web none[]\n");
+    let template = "{{.Config.Entrypoint}} {{.HostConfig.Binds}} {{.HostConfig.Init}}";
+    assert_eq!(house.printed(&["inspect", "-f", template, "web"]), "[] [] <nil>\n");
+    assert_eq!(house.printed(&["inspect", "-f", "{{json .HostConfig.Binds}}", "web"]), "null\n");
     house.printed(&["create", "--name", "kept", "-v", "files:/srv", "-v", "/tmp:/host:ro", "lab"]);
     let template = "{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.Mode}} {{.RW}};{{end}}";
     let mounts = house.printed(&["inspect", "-f", template, "kept"]);

@@ -80,10 +80,10 @@ impl Inspect {
         }
         let text = match template {
             Some(template) => {
-                let lines: Result<Vec<_>, _> = known
-                    .iter()
-                    .map(|told| template.fill_with(&container::for_templates(told)).map(|line| line + "\n"))
-                    .collect();
+                let typed = self.format.as_deref().unwrap_or_default();
+                let filled = |told| template.fill_with(&container::for_templates(told, typed));
+                let lines: Result<Vec<_>, _> =
+                    known.iter().map(|told| filled(told).map(|line| line + "\n")).collect();
                 lines?.concat()
             }
             None if self.format.is_some() => Value::Array(known).to_string() + "\n",

@@ -260,8 +260,17 @@ fn as_typed(test: &[String]) -> Vec<&str> {
     }
 }
 
-/// What a template sees: also the fields that Docker leaves out where they are empty.
-pub fn for_templates(told: &Value) -> Value {
+/// What a template sees: also the fields that Docker leaves out where they are empty. A list without entries is null in JSON, and
+/// `[]` in all other text.
+pub fn for_templates(told: &Value, template: &str) -> Value {
+    const LISTS: [&str; 6] = [
+        "/HostConfig/Binds",
+        "/HostConfig/CapAdd",
+        "/HostConfig/CapDrop",
+        "/HostConfig/SecurityOpt",
+        "/Config/Cmd",
+        "/Config/Entrypoint",
+    ];
     const HIDDEN: [(&str, &str); 7] = [
         ("/State", "Health"),
         ("/Config", "Healthcheck"),
@@ -275,6 +284,12 @@ pub fn for_templates(told: &Value) -> Value {
     for (within, field) in HIDDEN {
         if let Some(Value::Object(fields)) = all.pointer_mut(within) {
             fields.entry(field).or_insert(Value::Null);
+        }
+    }
+    for list in LISTS {
+        match all.pointer_mut(list) {
+            Some(none @ Value::Null) if !template.contains("json") => *none = json!([]),
+            _ => {}
         }
     }
     if let Some(Value::Object(config)) = all.pointer_mut("/Config") {
