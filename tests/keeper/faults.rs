@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use terrarium::engine::journal::is_kept;
+
 use crate::stage::{Stage, Told, eventually, is_forbidden, kill, told};
 
 /// How much of it is tried. With `TERRARIUM_FAULTS=300` every step is taken, and 300 commands and 300 inits are killed.
@@ -151,6 +153,27 @@ fn a_keeper_may_die_at_every_step_of_a_stop_and_of_a_removal() {
     let stopped: &[&[&str]] = &[&["run", "-d", "--name", "web", "lab"], &["stop", "-t", "0", "web"]];
     everywhere(stopped, &[&["start", "web"], &["stop", "-t", "0", "web"]]);
     everywhere(stopped, &[&["rm", "web"]]);
+}
+
+#[test]
+fn who_asks_in_the_same_breath_finds_a_killed_keeper_dead() {
+    if is_forbidden("keepers that die") {
+        return;
+    }
+    let stage = Stage::new();
+    let id = stage.good(&["create", "--name", "web", "lab"]);
+    for round in 0..20 {
+        stage.good(&["start", "web"]);
+        assert!(is_kept(&stage.journal(&id)), "round {round}");
+        stage.keepers().into_iter().for_each(kill);
+        // A command needs a moment to begin; who is here already does not.
+        if round % 2 == 0 {
+            assert!(!is_kept(&stage.journal(&id)), "round {round}");
+        }
+        assert_eq!(stage.good(&["ps", "-a", "--format", "{{.State}}"]), "exited", "round {round}");
+    }
+    stage.good(&["rm", "web"]);
+    stage.is_empty_soon(&[id]);
 }
 
 #[test]

@@ -7,11 +7,12 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, FcntlArg, fallocate, fcntl};
+use nix::fcntl::{FallocateFlags, fallocate};
 use thiserror::Error;
 
 use super::account::Account;
 use super::clock::{Clock, Moment};
+use super::lock::lock;
 use super::record::{self, Input, Opening, VERSION};
 use crate::model::HostFacts;
 
@@ -89,13 +90,6 @@ const RESERVE: u64 = 64 << 10;
 const LOW: u64 = 32 << 10;
 /// A journal longer than this is compacted.
 const LONG: u64 = 256 << 10;
-
-/// Whether somebody has a journal open for writing: whether its keeper lives. Asking disturbs nobody.
-pub fn is_kept(path: &Path) -> bool {
-    let mut lock = whole_file(libc::F_WRLCK);
-    let asked = File::open(path).map(|file| fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)));
-    matches!(asked, Ok(Ok(_))) && i32::from(lock.l_type) != libc::F_UNLCK
-}
 
 /// What a journal comes to, whoever writes it meanwhile.
 pub fn read(path: &Path) -> Result<Account, JournalError> {
@@ -279,16 +273,6 @@ fn put_in_place(path: &Path, text: &str) -> io::Result<File> {
     file.write_all(text.as_bytes())?;
     fs::rename(&half, path)?;
     Ok(file)
-}
-
-/// Held until the file is closed by everybody who has got it from here, which is: by its keeper.
-fn lock(file: &File) -> nix::Result<()> {
-    fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).map(drop)
-}
-
-fn whole_file(kind: i32) -> libc::flock {
-    let short = |number: i32| i16::try_from(number).unwrap_or_default();
-    libc::flock { l_type: short(kind), l_whence: short(libc::SEEK_SET), l_start: 0, l_len: 0, l_pid: 0 }
 }
 
 fn reserve(file: &File, from: u64, length: u64) -> io::Result<()> {

@@ -8,11 +8,13 @@
 mod account;
 mod clock;
 mod file;
+mod lock;
 mod probes;
 mod record;
 
 pub use account::{Account, Said, Tale, Told};
 pub use clock::{BootId, Clock, HostClock, Moment};
-pub use file::{Journal, JournalError, Opened, is_kept, read};
+pub use file::{Journal, JournalError, Opened, read};
+pub use lock::is_kept;
 pub use probes::{Probe, Probes};
 pub use record::{Input, Opening};
