@@ -83,6 +83,28 @@ fn a_name_has_one_owner_and_a_refused_create_leaves_nothing() {
 }
 
 #[test]
+fn a_name_may_be_typed_with_the_slash_that_inspect_shows() {
+    if is_forbidden("names") {
+        return;
+    }
+    let stage = Stage::new();
+    let names = || stage.good(&["ps", "-a", "--format", "{{.Names}}"]);
+    stage.good(&["create", "--name", "/web", "lab"]);
+    assert_eq!(names(), "web");
+    assert_eq!(stage.good(&["inspect", "--format", "{{.Name}}", "/web"]), "/web");
+    stage.good(&["create", "--rm", "--name", "peer", "--network", "container:/web", "lab"]);
+    stage.good(&["rm", "peer"]);
+    stage.good(&["rename", "/web", "/shop"]);
+    assert_eq!(names(), "shop");
+    for wrong in ["//shop", "/", "/-shop"] {
+        let told = stage.run(&["rename", "shop", wrong]);
+        assert!(told.status != 0 && told.complaint.contains(&format!("`{wrong}` is not")), "{told:?}");
+    }
+    stage.good(&["rm", "/shop"]);
+    stage.is_empty_soon(&[]);
+}
+
+#[test]
 fn a_restart_policy_is_lived_by_the_keeper() {
     if is_forbidden("restart policies") {
         return;

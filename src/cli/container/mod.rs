@@ -26,6 +26,7 @@ use clap::Subcommand;
 
 use super::Globals;
 use crate::keeper::{CallError, Estate, look_after};
+use crate::model::{InvalidName, Name};
 
 /// What can be asked of a container.
 #[derive(Subcommand)]
@@ -88,4 +89,9 @@ pub(super) fn estate(globals: &Globals) -> Result<Estate, CallError> {
     let estate = Estate::open(globals.root.as_deref())?;
     look_after(&estate)?;
     Ok(estate)
+}
+
+/// A container's name as somebody types it: also with the slash before it that `inspect` shows.
+fn name(text: &str) -> Result<Name, InvalidName> {
+    Name::new(text.strip_prefix('/').unwrap_or(text)).or_else(|_| Name::new(text))
 }

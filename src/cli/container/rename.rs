@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::super::{BAD, Globals, complain};
 use super::each::tell_each;
-use super::estate;
+use super::{estate, name};
 use crate::keeper::settle_owner;
 use crate::model::{Name, Verb};
 
@@ -15,7 +15,7 @@ pub(in super::super) struct Rename {
     container: String,
 
     /// Its name from now on
-    #[arg(value_name = "NEW_NAME", value_parser = |text: &str| Name::new(text))]
+    #[arg(value_name = "NEW_NAME", value_parser = name)]
     to: Name,
 }
 

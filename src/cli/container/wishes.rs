@@ -22,7 +22,7 @@ use crate::model::{
 #[expect(clippy::struct_excessive_bools, reason = "a flag is there or not")]
 pub(super) struct Wishes {
     /// Its name [default: two words that nobody has]
-    #[arg(long, value_parser = |text: &str| Name::new(text))]
+    #[arg(long, value_parser = super::name)]
     pub(super) name: Option<Name>,
 
     /// Remove it when it has ended
@@ -443,7 +443,9 @@ fn network(text: &str) -> Result<NetworkMode, String> {
         ("bridge" | "default", "") => Ok(NetworkMode::Bridge),
         ("none", "") => Ok(NetworkMode::None),
         ("host", "") => Ok(NetworkMode::Host),
-        ("container", name) => Name::new(name).map(NetworkMode::Container).map_err(|error| error.to_string()),
+        ("container", text) => {
+            super::name(text).map(NetworkMode::Container).map_err(|error| error.to_string())
+        }
         _ => Err("bridge, none, host or container:NAME is wanted".into()),
     }
 }
