@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use terrarium::check::lives::{Venue, lived};
-use terrarium::check::space::{kinds, one, several};
+use terrarium::check::space::{Reach, kinds, one, several};
 use terrarium::model::Freezer;
 
 const LIVES: u32 = 20_000;
@@ -15,7 +15,7 @@ const AT_LEAST: f64 = 300_000.0;
 fn main() {
     for (kind, spec) in kinds() {
         let began = Instant::now();
-        let found = one(&spec, Freezer::CgroupV1, 8, None);
+        let found = one(&spec, Freezer::CgroupV1, Reach::ONE_BY_ONE, None);
         let took = began.elapsed().as_secs_f64();
         println!("one container, {kind}: {} states, {} edges in {took:.2} s", found.states, found.edges);
         if let Some((violation, path)) = found.broken {

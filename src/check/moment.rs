@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::grammar::Word;
 use crate::model::{
-    Action, Command, ContainerSpec, Effect, Ending, Event, EventKind, Freezer, Id, Name, Observation,
+    Action, Command, ContainerSpec, Effect, Ending, Event, EventKind, Freezer, Id, Name, Observation, Oom,
     Refusal, Removal, Resources, RestartPolicy, Rule as Arrow, Signal, State, Status, StopTimeout, Ticket,
     Timer, Transition, Verb,
 };
@@ -225,6 +225,9 @@ impl Past {
             Input::KeeperLost => {
                 self.timers.retain(|timer| *timer == Timer::BackOff);
                 self.failed_start |= self.set_up;
+                // What had a process counts as killed.
+                let killed = Ending { code: Signal::KILL.exit_code(), oom: Oom::None };
+                self.last_end = if self.has_process() { Some(killed) } else { self.last_end };
                 self.process_is_gone();
             }
             Input::TimePassed => {}
@@ -250,6 +253,22 @@ impl Past {
             (State::Paused, None) => self.paused_with = Some(Kept::of(costs)),
             (State::Paused, Some(_)) => {}
             _ => self.paused_with = None,
+        }
+    }
+
+    /// Forgets what no rule asks for any more in this state: how the last run ended, unless a policy may still begin another;
+    /// how long was waited before a run that has lasted, or that no policy follows; what was done during a stop.
+    pub(super) fn forget_what_is_over(&mut self, state: State) {
+        self.paused_in_stop &= state == State::Stopping;
+        if state != State::Restarting {
+            self.last_end = None;
+        }
+        let over = (self.steady || self.ended_by_hand) && state.has_process();
+        if over || state == State::Stopped {
+            self.last_wait = None;
+        }
+        if state == State::Stopped {
+            self.policy_restarts = 0;
         }
     }
 
@@ -306,6 +325,7 @@ impl Past {
             // Of a process that has ended meanwhile, it comes too late.
             Observation::Frozen => self.frozen = self.freezing,
             Observation::Thawed => self.frozen = false,
+            Observation::FreezeFailed(_) => self.freezing = false,
             Observation::PortsDenied(_) | Observation::PrepareFailed(_) | Observation::ExecuteFailed(_) => {
                 self.set_up = false;
                 self.policy_starts = false;
@@ -315,11 +335,16 @@ impl Past {
         }
     }
 
+    fn has_process(&self) -> bool {
+        self.set_up || matches!(self.word, Word::Up | Word::Still)
+    }
+
     fn process_is_gone(&mut self) {
         self.killed = None;
         self.freezing = false;
         self.frozen = false;
         self.set_up = false;
+        self.policy_starts = false;
     }
 
     fn take_in_action(&mut self, at: Duration, action: &Action) {
@@ -333,7 +358,11 @@ impl Past {
             Action::Cancel(timer) => {
                 self.timers.remove(timer);
             }
-            Action::ClaimPorts(_) | Action::Prepare { .. } | Action::Execute => self.set_up = true,
+            Action::ClaimPorts(_) | Action::Prepare { .. } | Action::Execute => {
+                self.set_up = true;
+                // Whoever asks for a start means it, even if the host goes down before it is done.
+                self.ended_by_hand &= self.policy_starts || !self.is_asked(&[Asked::Start, Asked::Restart]);
+            }
             Action::Freeze => self.freezing = true,
             Action::Thaw => {
                 self.freezing = false;
@@ -364,7 +393,6 @@ impl Past {
                 self.steady = false;
                 if !std::mem::take(&mut self.policy_starts) && self.is_asked(&[Asked::Start, Asked::Restart])
                 {
-                    self.ended_by_hand = false;
                     self.policy_restarts = 0;
                     self.last_wait = None;
                 }

@@ -6,11 +6,13 @@ use alloc::{
     string::String,
     vec::Vec,
 };
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::container::{Container, Cx, Record};
 use super::life::{Creating, Life, host_went_down, keeper_lost};
+use super::run::{Length, Policy, Run};
 use super::{
     Action, Command, ContainerSpec, Effect, Effects, EventKind, Failure, Health, HeldPort, HostFacts, Id,
     Name, Observation, Oom, Outcome, Reason, Refusal, RestartPolicy, State, Ticket, Verb,
@@ -144,12 +146,20 @@ impl Host {
     }
 
     /// Brings numbers that only count to where one more makes no difference to what comes next: so that states can be told
-    /// apart by what they may become. So many restarts are as good as more.
-    pub fn saturate_counts(&mut self, many_restarts: u32) {
+    /// apart by what they may become. So many restarts are as good as more, and so are the waits before them.
+    pub fn saturate_counts(&mut self, many_restarts: u32, long_wait: Duration) {
         for Container { record, life } in self.containers.values_mut() {
             record.runs = record.runs.min(1);
             record.restarts = record.restarts.min(many_restarts);
-            let guests = life.run_mut().and_then(|run| run.execs.keys().last());
+            record.back_off = record.back_off.min(long_wait);
+            let is_at_rest = matches!(life, Life::Stopped(_));
+            let run = life.run_mut();
+            let is_last_wait =
+                |run: &&mut Run| run.length == Length::Steady || run.policy == Policy::Cancelled;
+            if is_at_rest || run.as_ref().is_some_and(is_last_wait) {
+                record.back_off = Duration::ZERO;
+            }
+            let guests = run.and_then(|run| run.execs.keys().last());
             record.execs = guests.map_or(0, |last| last.0 + 1);
         }
         self.next_id = self.containers.keys().last().map_or(0, |last| last.0 + 1);

@@ -2,10 +2,9 @@
 
 use terrarium::check::lives::{Venue, lived};
 use terrarium::check::rules::{Tally, judge_all};
-use terrarium::check::space::{kinds, one};
+use terrarium::check::space::{Reach, kinds, one};
 use terrarium::model::Freezer;
 
-const DEPTH: usize = 8;
 const LIVES: u64 = 500;
 
 #[test]
@@ -19,7 +18,7 @@ fn a_model_that_does_nothing_is_found_out() {
 fn among_all_lives_is_every_state_every_arrow_and_every_event() {
     let mut tally = Tally::default();
     for (_, spec) in kinds() {
-        tally.add(&one(&spec, Freezer::CgroupV1, DEPTH, None).tally);
+        tally.add(&one(&spec, Freezer::CgroupV1, Reach::ONE_BY_ONE, None).tally);
     }
     for number in 0..LIVES {
         tally.add(&lived(1, number, Venue::Simulator, None, None).tally);

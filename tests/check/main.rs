@@ -6,4 +6,5 @@ mod breaks;
 mod coverage;
 mod lives;
 mod own_rules;
+mod regressions;
 mod space;

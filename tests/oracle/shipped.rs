@@ -1,5 +1,6 @@
 //! Shipped scenarios on Docker.
 
+use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 
@@ -29,6 +30,17 @@ fn docker_builds_what_was_foretold_and_keeps_what_is_used() {
     let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/image-layers.yaml");
     let records = Court::new().judge(&[story]);
     assert_eq!(records[0].objections(), Vec::<String>::new());
+}
+
+#[test]
+fn what_once_went_wrong_goes_on_docker_as_predicted() {
+    if is_closed("lives that once went wrong, on Docker") {
+        return;
+    }
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/regressions");
+    let files: Vec<_> = fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let wrong: Vec<_> = Court::new().judge(&files).iter().flat_map(complaints).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Shares of a CPU: several lessons live side by side, and each gets what the others leave.

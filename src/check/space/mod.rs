@@ -18,7 +18,24 @@ use self::surroundings::{Kind, Local, Move};
 use super::rules::{self, Rule, Tally, Violation};
 use crate::model::{ContainerSpec, Freezer, PortBinding, Protocol, RestartPolicy};
 
-pub use self::surroundings::OPEN;
+/// How far is looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// So many requests may wait for their answers at the same time: one or two.
+    pub requests: usize,
+    /// So many moves follow each other at most.
+    pub depth: usize,
+}
+
+impl Reach {
+    /// All lives in which nobody asks before the last one who asked has been answered.
+    pub const ONE_BY_ONE: Self = Self { requests: 1, depth: usize::MAX };
+
+    /// Lives in which two ask at the same time, so many moves deep.
+    pub const fn two_at_once(depth: usize) -> Self {
+        Self { requests: 2, depth }
+    }
+}
 
 /// What was found among all lives of one kind of container.
 #[derive(Clone, Debug, Default)]
@@ -66,15 +83,15 @@ struct Edge {
     kind: Kind,
 }
 
-/// Walks through all lives of one container: to the end, or so many moves deep.
-pub fn one(spec: &ContainerSpec, freezer: Freezer, depth: usize, only: Option<&'static Rule>) -> Explored {
-    walk(spec, freezer, depth, only).1
+/// Walks through all lives of one container within reach.
+pub fn one(spec: &ContainerSpec, freezer: Freezer, reach: Reach, only: Option<&'static Rule>) -> Explored {
+    walk(spec, freezer, reach, only).1
 }
 
 fn walk(
     spec: &ContainerSpec,
     freezer: Freezer,
-    depth: usize,
+    reach: Reach,
     only: Option<&'static Rule>,
 ) -> (Graph, Explored) {
     let mut graph = Graph::default();
@@ -85,11 +102,11 @@ fn walk(
     graph.add(&first, None);
     let mut queue = VecDeque::from([(0_u32, 0_usize, first)]);
     while let Some((from, far, local)) = queue.pop_front() {
-        if far >= depth {
+        if far >= reach.depth {
             found.complete = false;
             continue;
         }
-        for step in local.moves(spec) {
+        for step in local.moves(spec, reach.requests) {
             let (next, broken) = local.after(spec, step, only, &mut found.tally);
             found.edges += 1;
             let known_as = known.get(&number(&next)).copied();
@@ -187,7 +204,7 @@ pub fn several(
     depth: usize,
     mut progress: impl FnMut(usize, usize),
 ) -> Several {
-    let (graph, _) = walk(spec, freezer, depth, None);
+    let (graph, _) = walk(spec, freezer, Reach::two_at_once(depth), None);
     let mut found = Several { states: 1, edges: 0 };
     let first: Tokens = std::array::from_fn(|nth| if nth < count { 0 } else { NOBODY });
     let mut known: HashSet<u128, BuildHasherDefault<Mix>> = HashSet::default();

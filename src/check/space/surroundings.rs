@@ -13,11 +13,10 @@ use crate::model::{
     State, StopTimeout, Ticket, Timer, Verb, Within,
 };
 
-/// So many requests may wait for their answers at the same time.
-pub const OPEN: usize = 2;
-
 /// From here on one restart more makes no difference.
 const MANY: u32 = 3;
+/// And a wait that is longer than this one is like it: how they double is seen by then.
+const LONG: Duration = Duration::from_millis(400);
 
 /// A node of the graph: the model of one container, what the world owes it, and what has been noted of its life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -226,14 +225,20 @@ impl Local {
 
     /// Whether nobody waits for an answer that has to come.
     pub(super) fn is_quiet(&self) -> bool {
-        self.past.open.values().all(|request| matches!(request.verb, Asked::Wait | Asked::Exec))
+        let frozen = self.process == Process::StandsStill;
+        self.past.open.values().all(|request| match request.verb {
+            Asked::Wait | Asked::Exec => true,
+            // Without a deadline, and paused meanwhile: whoever asks for both is taken at his word.
+            Asked::Stop | Asked::Restart => frozen && request.due.is_none(),
+            _ => false,
+        })
     }
 
-    /// Everything that may happen next.
-    pub(super) fn moves(&self, spec: &ContainerSpec) -> Vec<Move> {
+    /// Everything that may happen next, if so many requests may wait at the same time.
+    pub(super) fn moves(&self, spec: &ContainerSpec, requests: usize) -> Vec<Move> {
         let mut moves = Vec::new();
         let there = self.host.names().next().is_some();
-        if self.past.open.len() < OPEN {
+        if self.past.open.len() < requests {
             if there {
                 let one_guest = |request: &&Request| **request != Request::Exec || self.guest.is_none();
                 let policy =
@@ -287,8 +292,7 @@ impl Local {
         let mut seen = None;
         let effects = match step {
             Move::Ask(request) => {
-                let ticket =
-                    (0..=OPEN as u64).map(Ticket).find(|ticket| !self.past.open.contains_key(ticket));
+                let ticket = (0..=u64::MAX).map(Ticket).find(|ticket| !self.past.open.contains_key(ticket));
                 let ticket = ticket.expect("fewer are open than there are numbers");
                 let command = Command { container: name.clone(), verb: request.verb(spec) };
                 let result = next.host.command(ticket, &command);
@@ -324,7 +328,7 @@ impl Local {
                 next.owe(action);
             }
         }
-        next.host.saturate_counts(MANY);
+        next.host.saturate_counts(MANY, LONG);
         let input = match (&asked, &seen, step) {
             (Some((ticket, command)), _, _) => Input::Asked(*ticket, command),
             (_, Some(seen), _) => Input::Seen(seen),
@@ -358,6 +362,8 @@ impl Local {
         rules::judge(&moment, only, &mut broken);
         next.past.take_in_costs(after.state, &costs);
         next.past.policy_restarts = next.past.policy_restarts.min(MANY);
+        next.past.forget_what_is_over(after.state);
+        next.past.last_wait = next.past.last_wait.map(|wait| wait.min(LONG));
         if after.state == State::Absent && next.host.names().next().is_none() {
             next.past = Past { open: next.past.open, ..Past::default() };
             // Nothing that is owed to nobody reaches the next one of its name.

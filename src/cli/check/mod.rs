@@ -13,7 +13,8 @@ use crate::check::counterexample;
 use crate::check::lives::{self, Venue};
 use crate::check::orders::orders;
 use crate::check::rules::{self, Rule, Tally, Violation};
-use crate::check::{space, stories};
+use crate::check::space::{self, Reach};
+use crate::check::stories;
 use crate::engine::planted::Break;
 use crate::model::Freezer;
 use crate::report::{self, Finding, Text, Why};
@@ -22,7 +23,7 @@ use crate::scenario::replay::{Play, simulate};
 
 /// Check the rules that every life keeps
 ///
-/// First on the model: all lives of one container and of several, up to a depth. Then at random on an engine: whole lives, each compared with what was
+/// First on the model: all lives of one container; of one that is asked two things at once and of several, up to a depth. Then at random on an engine: whole lives, each compared with what was
 /// predicted. With FILE: all orders in which its commands can be asked for.
 #[derive(Args)]
 #[command(
@@ -78,6 +79,8 @@ pub(super) struct Check {
     engine: EngineWord,
 }
 
+/// Where lives are kept that once went wrong, in a place where terrarium itself is worked on.
+const REGRESSIONS: &str = "scenarios/regressions";
 const HOW_FAR: &str = "How far";
 const DEPTH: usize = 8;
 const CASES: u64 = 10_000;
@@ -214,22 +217,31 @@ impl Check {
         Ok(status)
     }
 
-    /// All lives of one container, and of several up to a depth.
+    /// All lives of one container whose requests come one by one; those in which two come at once, and several containers, up
+    /// to a depth.
     fn explore(&self, wanted: Wanted, globals: &Globals, tally: &mut Tally) -> io::Result<u8> {
-        let (mut states, mut edges) = (0, 0);
-        for (kind, spec) in space::kinds() {
-            progress(&format!("one container, {kind}"));
-            let found = space::one(&spec, Freezer::CgroupV1, self.depth, wanted.only);
-            tally.add(&found.tally);
-            (states, edges) = (states + found.states, edges + found.edges);
-            if let Some((violation, path)) = found.broken {
-                return self.tell_path(&violation, &path, wanted, globals);
+        for reach in [Reach::ONE_BY_ONE, Reach::two_at_once(self.depth)] {
+            let (mut states, mut edges, mut complete) = (0, 0, true);
+            for (kind, spec) in space::kinds() {
+                progress(&format!("one container, {kind}"));
+                let found = space::one(&spec, Freezer::CgroupV1, reach, wanted.only);
+                tally.add(&found.tally);
+                (states, edges) = (states + found.states, edges + found.edges);
+                complete &= found.complete;
+                if let Some((violation, path)) = found.broken {
+                    return self.tell_path(&violation, &path, wanted, globals);
+                }
             }
+            progress("");
+            let asked =
+                if reach.requests == 1 { "asked one thing at a time" } else { "asked two things at once" };
+            let far =
+                if complete { "all its lives".to_owned() } else { format!("{} moves deep", reach.depth) };
+            let text = format!(
+                "one container, {asked}, {far}: {states} states, {edges} moves, and no rule is broken"
+            );
+            print(&report::holds(&text, globals.paint))?;
         }
-        progress("");
-        let text =
-            format!("all lives of one container: {states} states, {edges} moves, and no rule is broken");
-        print(&report::holds(&text, globals.paint))?;
         let (count, depth) = (usize::from(self.containers), self.depth);
         if let Some((_, spec)) = space::kinds().pop() {
             let found = space::several(&spec, Freezer::CgroupV1, count, depth, |far, states| {
@@ -288,7 +300,10 @@ impl Check {
                 let violation =
                     lives::breaks(&shortest, wanted.bug, violation.rule).unwrap_or_else(|| violation.clone());
                 let found = format!("in life {number} of seed {}, and made shorter", self.seed);
-                self.tell(&shortest, &violation, &found, globals)?;
+                print(&page_of(&violation, shortest.planted, &found, globals))?;
+                let told = counterexample::written(&shortest, &violation);
+                replayed(&told, globals)?;
+                self.keep_life(number, &told)?;
                 return Ok(BAD);
             }
         }
@@ -314,20 +329,24 @@ impl Check {
 
     /// Replays a life, and writes it down if it is to be kept.
     fn show(&self, scenario: &Scenario, globals: &Globals) -> io::Result<()> {
-        let out = io::BufWriter::new(io::stdout().lock());
-        let play = Play { scenario, file: "counterexample", lang: "en" };
-        simulate(play, &mut Text::new(out, globals.paint, Why::Untold)).map_err(io::Error::other)?;
+        replayed(scenario, globals)?;
         self.keep(scenario)
     }
 
     fn keep(&self, scenario: &Scenario) -> io::Result<()> {
         match &self.counterexample {
-            Some(path) => {
-                write(path, scenario)?;
-                print(&format!("\n  written   {0}\n  again     terrarium replay {0}\n", path.display()))
-            }
+            Some(path) => kept(path, scenario),
             None => print("\n  to keep this life: --counterexample FILE.yaml\n"),
         }
+    }
+
+    /// A life at random that went wrong is kept where such are kept, if this is a place that has one.
+    fn keep_life(&self, number: u64, scenario: &Scenario) -> io::Result<()> {
+        let place = Path::new(REGRESSIONS);
+        if self.counterexample.is_some() || !place.is_dir() {
+            return self.keep(scenario);
+        }
+        kept(&place.join(format!("life-{number}-of-seed-{}.yaml", self.seed)), scenario)
     }
 }
 
@@ -344,6 +363,18 @@ fn page_of(violation: &Violation, planted: Option<Break>, found: &str, globals: 
         found,
     };
     report::finding(finding, globals.paint)
+}
+
+fn replayed(scenario: &Scenario, globals: &Globals) -> io::Result<()> {
+    let out = io::BufWriter::new(io::stdout().lock());
+    let play = Play { scenario, file: "counterexample", lang: "en" };
+    simulate(play, &mut Text::new(out, globals.paint, Why::Untold)).map_err(io::Error::other)?;
+    Ok(())
+}
+
+fn kept(path: &Path, scenario: &Scenario) -> io::Result<()> {
+    write(path, scenario)?;
+    print(&format!("\n  written   {0}\n  again     terrarium replay {0}\n", path.display()))
 }
 
 fn write(path: &Path, scenario: &Scenario) -> io::Result<()> {

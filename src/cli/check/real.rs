@@ -113,7 +113,7 @@ impl Check {
         let life = lives::life(self.seed, *first, place.venue());
         let shortest = shortest(&life, place, globals, &engines);
         print(&format!("\n{}", shortest.to_yaml()))?;
-        self.keep(&shortest)?;
+        self.keep_life(*first, &shortest)?;
         Ok(BAD)
     }
 

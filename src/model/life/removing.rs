@@ -78,7 +78,7 @@ impl Removing {
         otherwise: State,
     ) -> Life {
         cx.act(Action::Arm(Timer::KillWait, FIRST_KILL_WAIT));
-        let waits_for = WaitsFor::FirstKill(run.cancelled());
+        let waits_for = WaitsFor::FirstKill(run.signalled(cx, Signal::KILL));
         Life::Removing(Self { asked: Some(asked), stops, killers, waits_for, otherwise })
     }
 

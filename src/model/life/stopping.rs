@@ -128,6 +128,7 @@ impl Stopping {
             Change::Remove(Removal::Forced) => {
                 let mut stopping = self.clone();
                 stopping.answer_pause(cx);
+                stopping.tell_of_thaw(cx);
                 stopping.cancel_timers(cx);
                 let otherwise = stopping.otherwise();
                 let Self { run, stops, killers, .. } = stopping;
@@ -287,6 +288,7 @@ impl Stopping {
             return Life::Stopping(Self { waits_for: WaitsFor::SecondKill, ..self });
         }
         self.answer_pause(cx);
+        self.tell_of_thaw(cx);
         let otherwise = self.otherwise();
         cx.moved(State::Stopping, otherwise, Rule::KillUnanswered);
         for ticket in self.stops.iter().map(|stop| stop.asked).chain(self.killers) {
