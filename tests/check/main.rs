@@ -4,6 +4,7 @@
 
 mod breaks;
 mod coverage;
+mod explorer;
 mod lives;
 mod own_rules;
 mod regressions;

@@ -29,10 +29,10 @@ const TWO_AT_ONCE: [(&str, usize); 6] = [
 const ALL_TWO_AT_ONCE: [(&str, usize); 6] = [
     ("restart: no", 45_436),
     ("restart: on-failure:2", 363_099),
-    ("restart: always", 0),
-    ("restart: unless-stopped", 0),
-    ("auto_remove: true", 0),
-    ("publish: 18081:80", 0),
+    ("restart: always", 521_355),
+    ("restart: unless-stopped", 438_821),
+    ("auto_remove: true", 40_650),
+    ("publish: 18081:80", 48_034),
 ];
 
 const THREE_CONTAINERS: usize = 9538;

@@ -6,6 +6,8 @@
 //! they are told apart by nothing, so their order makes no difference, and what they share is only who holds the host port
 //! and that the host goes down for all of them.
 
+#[cfg(feature = "explore")]
+pub mod explorer;
 mod mix;
 mod surroundings;
 

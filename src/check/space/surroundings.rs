@@ -32,6 +32,45 @@ pub(super) struct Local {
     past: Past,
 }
 
+/// What a person can know of it, a line each.
+#[cfg(feature = "explore")]
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.host.status(&name());
+        write!(f, "web is {}", status.state)?;
+        if let Some(code) = status.exit {
+            write!(f, ", exit code {code}")?;
+        }
+        if status.restarts > 0 {
+            write!(f, ", started again {} times", status.restarts)?;
+        }
+        if status.oom {
+            f.write_str(", was out of memory")?;
+        }
+        let process = match self.process {
+            Process::None => "there is none",
+            Process::Parked => "parked before its program",
+            Process::Runs if self.doomed => "runs, and has been sent SIGKILL",
+            Process::Runs => "runs",
+            Process::StandsStill if self.doomed => "stands still, and has been sent SIGKILL",
+            Process::StandsStill => "stands still",
+        };
+        write!(f, "\nits process: {process}")?;
+        let mut list = |what: &str, things: Vec<String>| {
+            if things.is_empty() { Ok(()) } else { write!(f, "\n{what}: {}", things.join(", ")) }
+        };
+        list("timers", self.timers.iter().map(|timer| format!("{timer:?}")).collect())?;
+        list(
+            "the world was told, and has not done it",
+            self.owes.iter().map(|owed| format!("{owed:?}")).collect(),
+        )?;
+        list(
+            "asked and not answered",
+            self.past.open.values().map(|open| format!("{:?}", open.verb)).collect(),
+        )
+    }
+}
+
 /// What the world has been told to do and has not done yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Owed {
@@ -217,6 +256,11 @@ impl Local {
             guest: None,
             past: Past::default(),
         }
+    }
+
+    #[cfg(feature = "explore")]
+    pub(super) fn state(&self) -> State {
+        self.host.status(&name()).state
     }
 
     pub(super) fn holds_port(&self) -> bool {

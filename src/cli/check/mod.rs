@@ -37,6 +37,7 @@ Examples:
   terrarium check mine.yaml                   its own rules, in every order
   terrarium check --engine linux --cases 100  random lives on this kernel
   terrarium check --engine docker             or on Docker, to be predicted
+  terrarium check --explore                   all lives, in a browser
 
 Exit status: 0 if every rule holds, 1 if one is broken, 2 if the file or the
 words are wrong."
@@ -73,6 +74,11 @@ pub(super) struct Check {
     /// Other lives at random
     #[arg(long, default_value_t = 1, value_name = "S", help_heading = HOW_FAR)]
     seed: u64,
+
+    /// Show all lives of one container in a browser, to be walked by hand (only on this host; default: 127.0.0.1:3000)
+    #[cfg(feature = "explore")]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:3000", conflicts_with_all = ["files", "planted"])]
+    explore: Option<std::net::SocketAddr>,
 
     /// Where lives at random are lived
     #[arg(long, default_value = "sim", value_name = "ENGINE", help_heading = HOW_FAR)]
@@ -141,6 +147,10 @@ impl Check {
     }
 
     fn check(&self, wanted: Wanted, globals: &Globals) -> io::Result<u8> {
+        #[cfg(feature = "explore")]
+        if let Some(address) = self.explore {
+            return explore_in_browser(address, wanted);
+        }
         if !self.files.is_empty() {
             return self.check_files(wanted, globals);
         }
@@ -160,9 +170,13 @@ impl Check {
         if status == GOOD && self.looked_far() { self.judge_all(wanted, globals, &tally) } else { Ok(status) }
     }
 
+    const fn looks_deep(&self) -> bool {
+        self.depth >= DEPTH
+    }
+
     /// Whoever looks at a few lives cannot say what never is.
     fn looked_far(&self) -> bool {
-        self.depth >= DEPTH && self.cases.is_none_or(|cases| cases >= CASES)
+        self.looks_deep() && self.cases.is_none_or(|cases| cases >= CASES)
     }
 
     /// What has to occur somewhere among all lives: a model that does nothing is not a safe one.
@@ -220,7 +234,12 @@ impl Check {
     /// All lives of one container whose requests come one by one; those in which two come at once, and several containers, up
     /// to a depth.
     fn explore(&self, wanted: Wanted, globals: &Globals, tally: &mut Tally) -> io::Result<u8> {
-        for reach in [Reach::ONE_BY_ONE, Reach::two_at_once(self.depth)] {
+        let one_by_one = if self.looks_deep() {
+            Reach::ONE_BY_ONE
+        } else {
+            Reach { depth: self.depth, ..Reach::ONE_BY_ONE }
+        };
+        for reach in [one_by_one, Reach::two_at_once(self.depth)] {
             let (mut states, mut edges, mut complete) = (0, 0, true);
             for (kind, spec) in space::kinds() {
                 progress(&format!("one container, {kind}"));
@@ -363,6 +382,18 @@ fn page_of(violation: &Violation, planted: Option<Break>, found: &str, globals: 
         found,
     };
     report::finding(finding, globals.paint)
+}
+
+#[cfg(feature = "explore")]
+fn explore_in_browser(address: std::net::SocketAddr, wanted: Wanted) -> io::Result<u8> {
+    let served = space::explorer::serve(address, wanted.only, |kind| {
+        print(&format!("  all lives of a container with `{kind}`: http://{address} (Ctrl-C ends it)\n"))
+    });
+    let told = |error: io::Error| {
+        let next = "choose another address: --explore=127.0.0.1:PORT";
+        io::Error::new(error.kind(), format!("cannot show all lives at {address}: {error} ({next})"))
+    };
+    served.map(|()| GOOD).map_err(told)
 }
 
 fn replayed(scenario: &Scenario, globals: &Globals) -> io::Result<()> {
