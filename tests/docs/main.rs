@@ -25,9 +25,12 @@ const RENEW: &str = "TERRARIUM_RENEW=1 cargo test --test docs";
 /// Commands for cargo that a page may show without their being run by one of its own tests.
 const CARGO: [&str; 3] = ["cargo test", "cargo build --no-default-features", "cargo install --path ."];
 
-/// Commands with a prompt that no session can hold: they ask somebody who sits there.
-const BY_HAND: [&str; 4] = [
+/// Commands with a prompt that no session can hold: they ask somebody who sits there, or take their time.
+const BY_HAND: [&str; 7] = [
     RENEW,
+    "cargo install cargo-mutants --locked",
+    "cargo mutants --in-place --file src/model/life/stopping.rs",
+    "cargo mutants --in-place --file 'src/model/**' --file 'src/check/rules/*' --shard 0/20",
     "terrarium replay ten-seconds --predict",
     "terrarium replay ten-seconds --why",
     "terrarium replay ten-seconds --engine sim --play",
