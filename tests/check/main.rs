@@ -4,6 +4,7 @@
 
 mod breaks;
 mod coverage;
+#[cfg(feature = "explore")]
 mod explorer;
 mod lives;
 mod own_rules;
