@@ -1,13 +1,14 @@
 //! A published port beside Docker's proxy, in pairs: `cargo bench --bench ports`, as root.
 //!
-//! Both lead to the same server in the same container, whose two ends live in this program; so whatever differs is the relay. Each
+//! Both lead to the same server in the same container; so whatever differs is the relay. The server is another process of this
+//! program, so that it shares nothing with the clients. Each
 //! number is the median of the rounds, and the last column is ours by Docker's. Without docker-proxy ours stands alone.
 
 #![expect(clippy::cast_precision_loss, reason = "no number here comes near 2 to the 52nd")]
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -35,11 +36,18 @@ enum Wish {
 /// A container with a published port, and a server in its network.
 struct Place {
     root: tempfile::TempDir,
+    server: Option<Child>,
     published: SocketAddr,
     own: SocketAddr,
 }
 
+/// Says to this program that it is the server, and in whose network.
+const SERVE: &str = "TERRARIUM_BENCH_SERVE";
+
 fn main() {
+    if let Some(network) = std::env::var_os(SERVE) {
+        return serve_in(Path::new(&network));
+    }
     if !nix::unistd::geteuid().is_root() {
         return say("ports: skipped, only root may enter a container's network");
     }
@@ -149,30 +157,39 @@ fn serve(mut client: TcpStream) -> io::Result<()> {
     }
 }
 
+/// Serves in that network, and says first under which address.
+fn serve_in(network: &Path) {
+    let network = File::open(network).expect("the container runs");
+    setns(network, CloneFlags::CLONE_NEWNET).expect("root may");
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, INSIDE)).expect("nobody listens there");
+    let own = run("ip", &["-4", "-o", "addr", "show", "eth0"]);
+    let own = own.split_whitespace().nth(3).and_then(|own| own.split('/').next());
+    say(own.expect("a container has an address"));
+    for client in listener.incoming().flatten() {
+        thread::spawn(move || serve(client));
+    }
+}
+
 impl Place {
     fn furnish() -> Self {
         let root = tempfile::tempdir().expect("there is room for temporary files");
-        let mut place =
-            Self { root, published: ([127, 0, 0, 1], 0).into(), own: ([0, 0, 0, 0], INSIDE).into() };
+        let (published, own) = (([127, 0, 0, 1], 0).into(), ([0, 0, 0, 0], INSIDE).into());
+        let mut place = Self { root, server: None, published, own };
         place.terrarium(&["run", "-d", "-p", &format!("127.0.0.1::{INSIDE}"), "--name", "end", "lab"]);
         let published = place.terrarium(&["port", "end", &INSIDE.to_string()]);
         place.published = published.parse().expect("an address and a port");
         let pid = place.terrarium(&["inspect", "-f", "{{.State.Pid}}", "end"]);
-        let network = File::open(Path::new("/proc").join(pid).join("ns/net")).expect("it runs");
-        let listen = move || {
-            setns(network, CloneFlags::CLONE_NEWNET).expect("root may");
-            let own = run("ip", &["-4", "-o", "addr", "show", "eth0"]);
-            let own = own.split_whitespace().nth(3).and_then(|own| own.split('/').next()?.parse().ok());
-            (own, TcpListener::bind((Ipv4Addr::UNSPECIFIED, INSIDE)).expect("nobody listens there"))
-        };
-        let (own, listener) = thread::spawn(listen).join().expect("it does not panic");
-        let own: IpAddr = own.expect("a container has an address");
-        place.own.set_ip(own);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                thread::spawn(move || serve(client));
-            }
-        });
+        let program = std::env::current_exe().expect("it runs");
+        let mut server = Command::new(program)
+            .env(SERVE, Path::new("/proc").join(pid).join("ns/net"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it can be run");
+        let mut told = String::new();
+        let stdout = server.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut told).expect("it says its address");
+        place.server = Some(server);
+        place.own.set_ip(told.trim().parse().expect("a container has an address"));
         place
     }
 
@@ -184,6 +201,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
         self.terrarium(&["rm", "-f", "end"]);
     }
 }

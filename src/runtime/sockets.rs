@@ -10,11 +10,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
 };
+use nix::sys::stat::Mode;
+use nix::unistd::write;
 use oci_spec::runtime::LinuxNamespaceType;
 use thiserror::Error;
 
@@ -237,11 +240,21 @@ pub(super) fn add_address(address: Ipv4Addr) -> nix::Result<()> {
     }
 }
 
+/// Lets the kernel use a port of this network again one second after its connection has ended, and not after a minute: all
+/// connections of a relay have one source and one target, so under many short ones it runs out of ports, and looks for a free
+/// one longer and longer before that. Timestamps keep the old connection's bytes out of the new one.
+fn reuse_ports() -> nix::Result<()> {
+    let setting = open("/proc/sys/net/ipv4/tcp_tw_reuse", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    write(setting, b"1").map(drop)
+}
+
 /// The child: sets itself up, then makes a socket for each word that it hears, until nobody is left to speak.
 fn serve(operations: &[Operation], own: &mut Belongings) -> i32 {
     if let Err(status) = init::perform(operations, 0, own) {
         return status;
     }
+    // Where it may not, the network has as many connections a minute as it has ports.
+    let _ = reuse_ports();
     init::tell(own, Message::Parked);
     while let Ok(word) = own.hear() {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
