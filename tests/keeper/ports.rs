@@ -224,6 +224,38 @@ fn a_thousand_connections_are_held_while_another_container_stops() {
     });
 }
 
+/// Of which all have one source and one target: a port that is free again after a minute alone is soon one of none.
+#[test]
+fn there_may_be_more_short_connections_in_a_minute_than_there_are_ports() {
+    const PORTS: usize = 8;
+    on_a_host_of_its_own("many short connections", || {
+        let stage = Stage::new();
+        stage.good(&["run", "-d", "-p", &format!("127.0.0.1::{INSIDE}"), "--name", "web", "lab"]);
+        let pid = pid(&stage, "web");
+        let server = server_in(pid);
+        let network = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+        let narrow = move || {
+            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+            let range = format!("40000 {}", 40000 + PORTS - 1);
+            fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).unwrap();
+        };
+        thread::spawn(narrow).join().unwrap();
+        let serve = move || {
+            // The client closes first: then it is its side that holds the port.
+            for mut client in server.incoming().flatten() {
+                let _ = client.write_all(b"x").and_then(|()| client.read(&mut [0]));
+            }
+        };
+        thread::spawn(serve);
+        let at = ("127.0.0.1", port_of(&stage, "web"));
+        let visit = || TcpStream::connect(at).is_ok_and(|mut stream| stream.read_exact(&mut [0]).is_ok());
+        for _ in 0..3 * PORTS {
+            eventually("there is a port for one more", visit);
+        }
+        stage.good(&["rm", "-f", "web"]);
+    });
+}
+
 #[test]
 fn what_starts_and_stops_with_a_port_leaves_nothing_of_it() {
     on_a_host_of_its_own("starts and stops with a port", || {
