@@ -20,11 +20,26 @@ pub enum ExitStatus {
 pub(super) fn look(child: BorrowedFd<'_>) -> nix::Result<Option<ExitStatus>> {
     match sys::wait_for(libc::P_PIDFD, child.as_raw_fd(), libc::WNOHANG) {
         Ok((0, _, _)) | Err(Errno::EINTR) => Ok(None),
-        Ok((_, libc::CLD_EXITED, code)) => {
-            Ok(Some(ExitStatus::Exited(u8::try_from(code).unwrap_or(u8::MAX))))
-        }
-        Ok((_, _, signal)) => Ok(Some(ExitStatus::Signaled(signal))),
+        Ok((_, way, status)) => Ok(Some(told(way, status))),
         Err(errno) => Err(errno),
+    }
+}
+
+/// Waits for a child, and says how it ended.
+pub(super) fn wait(child: Pid) -> nix::Result<ExitStatus> {
+    loop {
+        match sys::wait_for(libc::P_PID, child.as_raw(), 0) {
+            Ok((_, way, status)) => return Ok(told(way, status)),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn told(way: i32, status: i32) -> ExitStatus {
+    match way {
+        libc::CLD_EXITED => ExitStatus::Exited(u8::try_from(status).unwrap_or(u8::MAX)),
+        _ => ExitStatus::Signaled(status),
     }
 }
 

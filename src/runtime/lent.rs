@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getegid, geteuid, pause};
 use oci_spec::runtime::{LinuxIdMapping, LinuxIdMappingBuilder};
 use thiserror::Error;
 
-use super::sys;
+use super::{ending, sys};
 
 /// What an ordinary user's containers can be mapped to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +123,7 @@ fn find() -> Result<LentIds, NotLent> {
         sys::clone_child(flag, None, idle).map_err(|errno| refused("a user namespace", errno))?;
     let tried = map_users(pid, &lent.users()).and_then(|()| map_groups(pid, &lent.groups()));
     let _ = kill(pid, Signal::SIGKILL);
-    while waitpid(pid, None) == Err(Errno::EINTR) {}
+    let _ = ending::wait(pid);
     tried.map(|()| lent)
 }
 

@@ -4,12 +4,13 @@
 //! there, makes a netlink socket, hands it out and ends. Its parent stays above all the user namespaces it has made, where it has
 //! every right over each: it may ask for a cable from one network into another, which nobody in either may.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, socket, socketpair};
 
+use super::ending::{self, ExitStatus};
 use super::sys;
 
 /// A new network that nobody is in, and a socket to the kernel's part that knows its links.
@@ -43,24 +44,14 @@ fn hand_out(flags: u64, go: impl FnOnce() -> nix::Result<()>) -> nix::Result<Own
         )?;
         sys::send_with_descriptor(far.as_fd(), &[0], made.as_fd())
     };
-    let (_, child) = sys::clone_child(flags, None, || make().map_or_else(|errno| errno as i32, |()| 0))?;
-    match ended(child.as_fd())? {
-        (libc::CLD_EXITED, 0) => {
+    let (child, _pidfd) = sys::clone_child(flags, None, || make().map_or_else(|errno| errno as i32, |()| 0))?;
+    match ending::wait(child)? {
+        ExitStatus::Exited(0) => {
             let (_, sockets) =
                 sys::receive(near.as_fd(), &mut [0], MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC)?;
             sockets.into_iter().next().ok_or(Errno::EBADMSG)
         }
-        (libc::CLD_EXITED, errno) => Err(Errno::from_raw(errno)),
-        _ => Err(Errno::EINTR),
-    }
-}
-
-/// Which way a child has ended that takes no time, and with what.
-fn ended(child: BorrowedFd<'_>) -> nix::Result<(i32, i32)> {
-    loop {
-        match sys::wait_for(libc::P_PIDFD, child.as_raw_fd(), 0) {
-            Err(Errno::EINTR) => {}
-            ended => return ended.map(|(_, way, status)| (way, status)),
-        }
+        ExitStatus::Exited(errno) => Err(Errno::from_raw(errno.into())),
+        ExitStatus::Signaled(_) => Err(Errno::EINTR),
     }
 }

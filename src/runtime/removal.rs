@@ -7,13 +7,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, geteuid, pipe2, read, write};
 
+use super::ending::{self, ExitStatus};
 use super::lent::{self, LentIds, lent_ids};
 use super::sys;
 
@@ -51,17 +50,12 @@ fn remove_as_root_of(lent: &LentIds, path: &Path) -> io::Result<()> {
         Ok(()) => drop(write(&goes_on, b"x")),
         Err(_) => drop(nix::sys::signal::kill(pid, Signal::SIGKILL)),
     }
-    let status = loop {
-        match waitpid(pid, None) {
-            Err(Errno::EINTR) => {}
-            status => break status?,
-        }
-    };
+    let status = ending::wait(pid)?;
     mapped?;
     match status {
-        WaitStatus::Exited(_, 0) => Ok(()),
-        WaitStatus::Exited(_, errno) => Err(io::Error::from_raw_os_error(errno)),
-        _ => Err(io::Error::other("whoever was to remove it was killed")),
+        ExitStatus::Exited(0) => Ok(()),
+        ExitStatus::Exited(errno) => Err(io::Error::from_raw_os_error(errno.into())),
+        ExitStatus::Signaled(_) => Err(io::Error::other("whoever was to remove it was killed")),
     }
 }
 

@@ -7,12 +7,12 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getegid, geteuid, pipe2, read, write};
 
+use super::ending::{self, ExitStatus};
 use super::ids;
 use super::lent::{self, lent_ids};
 use super::sys;
@@ -45,17 +45,12 @@ pub fn become_superuser() -> io::Result<()> {
     let mapper = sys::fork_child(map)?;
     let gone = unshare(CloneFlags::CLONE_NEWUSER).and_then(|()| write(&leaves, b"x"));
     if gone.is_err() {
-        let _ = nix::sys::signal::kill(mapper, nix::sys::signal::Signal::SIGKILL);
+        let _ = kill(mapper, Signal::SIGKILL);
     }
-    let status = loop {
-        match waitpid(mapper, None) {
-            Err(Errno::EINTR) => {}
-            status => break status?,
-        }
-    };
+    let status = ending::wait(mapper)?;
     gone?;
     match status {
-        WaitStatus::Exited(_, 0) => {
+        ExitStatus::Exited(0) => {
             BECAME.store(true, Ordering::Relaxed);
             Ok(())
         }
