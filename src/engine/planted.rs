@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::model::{
-    Action, Command, Effect, Effects, Event, EventKind, Families, HeldPort, Host, Id, Name, Observation,
-    Removal, Resources, RestartPolicy, State, Status, Timer, Transition, Verb,
+    Action, Command, Effect, Effects, Event, EventKind, HeldPort, Host, Id, Name, Observation, Removal,
+    Resources, RestartPolicy, State, Status, Timer, Transition, Verb,
 };
 
 /// Writes the table below as an enum, so that no bug is without its name and its sentence.
@@ -203,12 +202,7 @@ fn wished_by(host: &Host, id: Id) -> Vec<HeldPort> {
     let is_its = |name: &&Name| host.id(name) == Some(id);
     let spec = host.names().find(is_its).and_then(|name| host.spec(name));
     let wished = spec.map(|spec| spec.publish.as_slice()).unwrap_or_default();
-    let held = wished.iter().filter_map(|port| {
-        let ip = port.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let (container, protocol, families) = (port.container, port.protocol, Families::wanted(port));
-        Some(HeldPort { ip, host: port.host?, container, protocol, families })
-    });
-    held.collect()
+    wished.iter().filter_map(|wish| Some(HeldPort::granted(wish, wish.host?))).collect()
 }
 
 fn is_failed_start(seen: &Observation) -> bool {

@@ -5,7 +5,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt, net::IpAddr, time::Duration};
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -203,10 +207,14 @@ pub enum Families {
     Both,
 }
 
-impl Families {
-    /// What is asked for: whoever names no address wants all.
-    pub fn wanted(binding: &PortBinding) -> Self {
-        if binding.ip.is_none() { Self::Both } else { Self::One }
+impl HeldPort {
+    /// What such a wish comes to with this port of the host. Whoever names no address gets all.
+    pub fn granted(wish: &PortBinding, host: u16) -> Self {
+        let (ip, families) = match wish.ip {
+            Some(ip) => (ip, Families::One),
+            None => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Families::Both),
+        };
+        Self { ip, host, container: wish.container, protocol: wish.protocol, families }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What Docker shows of a container when it is asked: its state in the model's words, and what it costs.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, PortMap};
 
@@ -87,20 +87,21 @@ fn held(ports: PortMap) -> Vec<HeldPort> {
             all.push(HeldPort { ip, host, container, protocol, families: Families::One });
         }
     }
-    let everywhere = |port: &HeldPort| port.ip.is_ipv6() && port.ip.is_unspecified();
-    let on_ipv6: Vec<HeldPort> = all.iter().filter(|port| everywhere(port)).cloned().collect();
-    let is_twin = |port: &HeldPort, other: &HeldPort| {
-        (port.host, port.container, port.protocol) == (other.host, other.container, other.protocol)
-    };
-    for port in all.iter_mut().filter(|port| port.ip == Ipv4Addr::UNSPECIFIED) {
-        if on_ipv6.iter().any(|other| is_twin(port, other)) {
-            port.families = Families::Both;
+    // Docker tells of all addresses of IPv6 beside those of IPv4; the two are one entry.
+    let (everywhere, mut held): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|port: &HeldPort| port.ip == Ipv6Addr::UNSPECIFIED);
+    for port in everywhere {
+        let is_twin = |other: &&mut HeldPort| {
+            let same = |port: &HeldPort| (port.host, port.container, port.protocol);
+            other.ip == Ipv4Addr::UNSPECIFIED && same(other) == same(&port)
+        };
+        match held.iter_mut().find(is_twin) {
+            Some(twin) => twin.families = Families::Both,
+            None => held.push(port),
         }
     }
-    let of_both: Vec<HeldPort> = all.iter().filter(|port| port.families == Families::Both).cloned().collect();
-    all.retain(|port| !everywhere(port) || !of_both.iter().any(|other| is_twin(port, other)));
-    all.sort();
-    all
+    held.sort();
+    held
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The simulated host's ports: who holds which.
 
-use std::net::{IpAddr, Ipv4Addr};
-
-use crate::model::{Failure, Families, HeldPort, Id, PortBinding, Protocol};
+use crate::model::{Failure, HeldPort, Id, PortBinding, Protocol};
 
 /// Where Linux begins to give out ports that nobody asked for by number (`ip_local_port_range`).
 const FIRST_EPHEMERAL: u16 = 32768;
@@ -47,23 +45,19 @@ impl Ports {
     }
 
     fn hold(&mut self, id: Id, binding: &PortBinding) -> Result<HeldPort, Failure> {
-        let ip = binding.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let (container, protocol, families) =
-            (binding.container, binding.protocol, Families::wanted(binding));
-        let port = |host| HeldPort { ip, host, container, protocol, families };
         let Some(host) = binding.host else {
-            return self.ephemeral(port);
+            return self.ephemeral(binding);
         };
-        let wanted = port(host);
+        let wanted = HeldPort::granted(binding, host);
         match self.holder(&wanted) {
             None => Ok(wanted),
             Some(holder) => Err(if holder == id { twice(&wanted) } else { taken(&wanted) }),
         }
     }
 
-    fn ephemeral(&mut self, port: impl Fn(u16) -> HeldPort) -> Result<HeldPort, Failure> {
+    fn ephemeral(&mut self, binding: &PortBinding) -> Result<HeldPort, Failure> {
         for _ in FIRST_EPHEMERAL..=LAST_EPHEMERAL {
-            let candidate = port(self.next_ephemeral);
+            let candidate = HeldPort::granted(binding, self.next_ephemeral);
             self.next_ephemeral =
                 if self.next_ephemeral == LAST_EPHEMERAL { FIRST_EPHEMERAL } else { self.next_ephemeral + 1 };
             if self.holder(&candidate).is_none() {
