@@ -9,7 +9,6 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 
 use super::estate::{Estate, EstateError};
-
 use super::id::ContainerId;
 use crate::image::store::StoreError;
 use crate::model::{ContainerSpec, LAB_IMAGE};

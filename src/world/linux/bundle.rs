@@ -122,21 +122,19 @@ pub(super) fn of(
 
 /// Its variables: what every process has, and what was asked for. Whatever was asked for counts, and is in its place.
 fn environment(spec: &ContainerSpec, usual: Vec<String>, hostname: &str, home: &str) -> Vec<String> {
-    let asked = |pair: &String| pair.split_once('=').and_then(|(name, _)| spec.env.get_key_value(name));
-    let terminal = spec.streams.tty.then(|| TERMINAL_KIND.to_owned());
-    let first: Vec<String> =
-        usual.into_iter().chain([format!("HOSTNAME={hostname}")]).chain(terminal).collect();
-    let last = format!("HOME={home}");
-    let others = spec.env.iter().filter(|(name, _)| {
-        let is_here = |pair: &String| pair.split_once('=').is_some_and(|(here, _)| here == name.as_str());
-        !first.iter().any(is_here)
-    });
-    let shown = |(name, value): (&String, &String)| format!("{name}={value}");
-    let mut all: Vec<String> =
-        first.iter().map(|pair| asked(pair).map_or_else(|| pair.clone(), shown)).collect();
-    all.extend(others.map(shown));
-    if asked(&last).is_none() {
-        all.push(last);
+    let mut all = usual;
+    all.push(format!("HOSTNAME={hostname}"));
+    all.extend(spec.streams.tty.then(|| TERMINAL_KIND.to_owned()));
+    for (name, value) in &spec.env {
+        let is_it = |pair: &&mut String| pair.split_once('=').is_some_and(|(here, _)| here == name);
+        let pair = format!("{name}={value}");
+        match all.iter_mut().find(is_it) {
+            Some(place) => *place = pair,
+            None => all.push(pair),
+        }
+    }
+    if !spec.env.contains_key("HOME") {
+        all.push(format!("HOME={home}"));
     }
     all
 }
