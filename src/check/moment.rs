@@ -226,8 +226,9 @@ impl Past {
                 self.timers.retain(|timer| *timer == Timer::BackOff);
                 self.failed_start |= self.set_up;
                 // What had a process counts as killed.
-                let killed = Ending { code: Signal::KILL.exit_code(), oom: Oom::None };
-                self.last_end = if self.has_process() { Some(killed) } else { self.last_end };
+                if self.has_process() {
+                    self.last_end = Some(Ending { code: Signal::KILL.exit_code(), oom: Oom::None });
+                }
                 self.process_is_gone();
             }
             Input::TimePassed => {}
@@ -256,9 +257,10 @@ impl Past {
         }
     }
 
-    /// Forgets what no rule asks for any more in this state: how the last run ended, unless a policy may still begin another;
-    /// how long was waited before a run that has lasted, or that no policy follows; what was done during a stop.
-    pub(super) fn forget_what_is_over(&mut self, state: State) {
+    /// Brings it to where one more of a count makes no difference to any rule, and forgets what none asks for any more in this
+    /// state: how the last run ended, unless a policy may still begin another; how long was waited before a run that has
+    /// lasted, or that no policy follows; what was done during a stop.
+    pub(super) fn saturate(&mut self, state: State, many_restarts: u32, long_wait: Duration) {
         self.paused_in_stop &= state == State::Stopping;
         if state != State::Restarting {
             self.last_end = None;
@@ -267,9 +269,9 @@ impl Past {
         if over || state == State::Stopped {
             self.last_wait = None;
         }
-        if state == State::Stopped {
-            self.policy_restarts = 0;
-        }
+        self.last_wait = self.last_wait.map(|wait| wait.min(long_wait));
+        self.policy_restarts =
+            if state == State::Stopped { 0 } else { self.policy_restarts.min(many_restarts) };
     }
 
     fn take_in_request(&mut self, at: Duration, ticket: Ticket, verb: &Verb) {

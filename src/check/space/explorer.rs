@@ -7,7 +7,8 @@ use std::net::{SocketAddr, TcpListener};
 use stateright::{Checker as _, Model, Property};
 
 use super::super::rules::{Rule, Tally};
-use super::surroundings::{Local, Move};
+use super::moves::Move;
+use super::surroundings::Local;
 use super::{Reach, kinds};
 use crate::model::{ContainerSpec, Freezer, State};
 

@@ -9,6 +9,7 @@
 #[cfg(feature = "explore")]
 pub mod explorer;
 mod mix;
+mod moves;
 mod surroundings;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -16,7 +17,8 @@ use std::hash::{BuildHasherDefault, Hash, Hasher as _};
 use std::time::Duration;
 
 use self::mix::Mix;
-use self::surroundings::{Kind, Local, Move};
+use self::moves::{Kind, Move};
+use self::surroundings::Local;
 use super::rules::{self, Rule, Tally, Violation};
 use crate::model::{ContainerSpec, Freezer, PortBinding, Protocol, RestartPolicy};
 
@@ -57,15 +59,21 @@ pub struct Explored {
 /// The kinds of containers whose lives are explored: every restart policy, a removal by itself, a host port.
 pub fn kinds() -> Vec<(&'static str, ContainerSpec)> {
     let that = |restart| ContainerSpec { restart, ..ContainerSpec::default() };
-    let port = PortBinding { ip: None, host: Some(18081), container: 80, protocol: Protocol::Tcp };
     vec![
         ("restart: no", that(RestartPolicy::No)),
         ("restart: on-failure:2", that(RestartPolicy::OnFailure { max: 2 })),
         ("restart: always", that(RestartPolicy::Always)),
         ("restart: unless-stopped", that(RestartPolicy::UnlessStopped)),
         ("auto_remove: true", ContainerSpec { auto_remove: true, ..ContainerSpec::default() }),
-        ("publish: 18081:80", ContainerSpec { publish: vec![port], ..ContainerSpec::default() }),
+        ("publish: 18081:80", ContainerSpec { publish: vec![published()], ..ContainerSpec::default() }),
     ]
+}
+
+/// The port of the host that all containers of a kind want.
+const PORT: u16 = 18081;
+
+fn published() -> PortBinding {
+    PortBinding { ip: None, host: Some(PORT), container: 80, protocol: Protocol::Tcp }
 }
 
 /// The graph of one container's life, as far as it has been walked.

@@ -226,7 +226,8 @@ impl Check {
             status = BAD;
             print(&report::fails(&format!("{file}: {seen}"), globals.paint))?;
             print("    in this order of its commands:\n")?;
-            self.show(&broken, globals)?;
+            replayed(&broken, globals)?;
+            self.keep(&broken)?;
         }
         Ok(status)
     }
@@ -284,7 +285,7 @@ impl Check {
         progress("");
         if let Some(story) = stories::shortest(wanted.bug, Some(violation.rule)) {
             let found = "among all lives of one container; then as the shortest story";
-            self.tell(&story.scenario, &story.violation, found, globals)?;
+            self.keep(&told(&story.scenario, &story.violation, found, globals)?)?;
             return Ok(BAD);
         }
         print(&report::fails(&violation.to_string(), globals.paint))?;
@@ -303,7 +304,7 @@ impl Check {
             return Ok(GOOD);
         };
         let found = "by living all stories in the simulator, the shortest first";
-        self.tell(&story.scenario, &story.violation, found, globals)?;
+        self.keep(&told(&story.scenario, &story.violation, found, globals)?)?;
         Ok(BAD)
     }
 
@@ -319,10 +320,7 @@ impl Check {
                 let violation =
                     lives::breaks(&shortest, wanted.bug, violation.rule).unwrap_or_else(|| violation.clone());
                 let found = format!("in life {number} of seed {}, and made shorter", self.seed);
-                print(&page_of(&violation, shortest.planted, &found, globals))?;
-                let told = counterexample::written(&shortest, &violation);
-                replayed(&told, globals)?;
-                self.keep_life(number, &told)?;
+                self.keep_life(number, &told(&shortest, &violation, &found, globals)?)?;
                 return Ok(BAD);
             }
         }
@@ -333,25 +331,7 @@ impl Check {
         Ok(GOOD)
     }
 
-    /// Tells of a broken rule, with the life in which it is broken, and writes that down if it is to be kept.
-    fn tell(
-        &self,
-        scenario: &Scenario,
-        violation: &Violation,
-        found: &str,
-        globals: &Globals,
-    ) -> io::Result<()> {
-        print(&page_of(violation, scenario.planted, found, globals))?;
-        let told = counterexample::written(scenario, violation);
-        self.show(&told, globals)
-    }
-
-    /// Replays a life, and writes it down if it is to be kept.
-    fn show(&self, scenario: &Scenario, globals: &Globals) -> io::Result<()> {
-        replayed(scenario, globals)?;
-        self.keep(scenario)
-    }
-
+    /// Writes a life down if it is to be kept.
     fn keep(&self, scenario: &Scenario) -> io::Result<()> {
         match &self.counterexample {
             Some(path) => kept(path, scenario),
@@ -394,6 +374,14 @@ fn explore_in_browser(address: std::net::SocketAddr, wanted: Wanted) -> io::Resu
         io::Error::new(error.kind(), format!("cannot show all lives at {address}: {error} ({next})"))
     };
     served.map(|()| GOOD).map_err(told)
+}
+
+/// Tells of a broken rule, with the life in which it is broken; that life, with what would have been right.
+fn told(scenario: &Scenario, violation: &Violation, found: &str, globals: &Globals) -> io::Result<Scenario> {
+    print(&page_of(violation, scenario.planted, found, globals))?;
+    let told = counterexample::written(scenario, violation);
+    replayed(&told, globals)?;
+    Ok(told)
 }
 
 fn replayed(scenario: &Scenario, globals: &Globals) -> io::Result<()> {
