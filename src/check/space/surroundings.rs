@@ -33,7 +33,6 @@ pub(super) struct Local {
 }
 
 /// What a person can know of it, a line each.
-#[cfg(feature = "explore")]
 impl fmt::Display for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.host.status(&name());
