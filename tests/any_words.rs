@@ -1,14 +1,15 @@
 //! Whatever comes in from outside is read or refused, and never a reason to panic: examples of everything, damaged at random.
 //!
-//! The same doors are fuzzed with coverage (`tests/fuzz`); here they are tried a few times at each run of the tests.
+//! The same doors are fuzzed with coverage (`tests/fuzz/run`), from the same examples; here they are tried a few times at each run of the tests.
 //! `TERRARIUM_FUZZ_CASES` says how often.
 #![cfg(all(target_os = "linux", feature = "linux"))]
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
+#![allow(unreachable_pub, reason = "the fuzz targets reach them, which are another package")]
 
 #[path = "fuzz/doors.rs"]
 mod doors;
-
-use std::path::Path;
+#[path = "fuzz/examples.rs"]
+mod examples;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -104,90 +105,33 @@ fn damaged(examples: Vec<Vec<u8>>, door: impl Fn(&[u8])) {
         .unwrap();
 }
 
-fn files_in(directory: &str, name: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
-    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .filter(|path| path.to_string_lossy().ends_with(name))
-        .map(|path| std::fs::read(path).unwrap())
-        .collect()
-}
-
 #[test]
 fn no_scenario_makes_anybody_panic() {
-    damaged(files_in("scenarios", ".yaml"), doors::scenario);
+    damaged(examples::scenarios(), doors::scenario);
 }
 
 #[test]
 fn no_journal_does() {
-    use terrarium::engine::journal::{HostClock, Input, Journal};
-    use terrarium::model::{Command, HostFacts, Name, Observation, Ticket, Verb};
-    let (directory, clock) = (tempfile::tempdir().unwrap(), HostClock::new());
-    let path = directory.path().join("journal");
-    let mut journal = Journal::create(&path, "0123", HostFacts::ASSUMED, &clock).unwrap();
-    let container = Name::new("web").unwrap();
-    let create = Command { container, verb: Verb::Create(Box::default()) };
-    journal.write(Input::Asked(Ticket(0), create), &clock).unwrap();
-    journal.write(Input::Seen(Observation::NameGranted), &clock).unwrap();
-    let written = std::fs::read(&path).unwrap();
-    // The door puts the checksums right again, or nothing else would ever be looked at.
-    let lines = written.split(|byte| *byte == b'\n').filter_map(|line| line.get(doors::CHECKSUM..));
-    damaged(vec![lines.collect::<Vec<_>>().join(&b'\n'), written.clone()], doors::journal);
+    damaged(examples::journals(), doors::journal);
 }
 
 #[test]
 fn no_bundle_does() {
-    use terrarium::runtime::{Isolation, default_spec};
-    let usual = [Isolation::Root, Isolation::Rootless].map(|isolation| {
-        let mut spec = default_spec(isolation);
-        spec.process_mut().as_mut().unwrap().set_args(Some(vec!["sh".into()]));
-        serde_json::to_vec(&spec).unwrap()
-    });
-    damaged(usual.to_vec(), doors::bundle);
+    damaged(examples::bundles(), doors::bundle);
 }
 
 #[test]
 fn no_flags_do() {
-    let lines = [
-        "run -d --name web -p 8080:80/udp -v /data:/data:ro --tmpfs /t:size=1m -m 64m --cpus 0.5 --restart on-failure:3 lab sh",
-        "create -it -e A=B --env C -w /d -u 1:2 --health-cmd true --health-interval 1s --stop-signal 15 --stop-timeout -1 lab",
-        "run --network container:a --cap-add ALL --security-opt no-new-privileges --memory-swap -1 --cpu-shares 2 -P lab",
-        "stop -t 3 a b",
-        "kill -s TERM a",
-        "exec -it a sh -c x",
-        "update --memory 1g a",
-        "ps -a --filter name=x --format {{.ID}}",
-        "replay x --engine sim --speed 2",
-        "check --rule list --cases 3",
-        "cp a:/b c",
-        "logs -f --tail 3 --since 1m a",
-    ];
-    damaged(lines.iter().map(|line| line.replace(' ', "\0").into_bytes()).collect(), doors::flags);
+    damaged(examples::flags(), doors::flags);
 }
 
 #[test]
 fn no_dockerfile_does() {
-    let all = "# syntax\nARG V=1\nFROM lab AS one\nENV A=${V:-2} B=\"c d\"\nRUN <<EOF\necho x\nEOF\nCOPY --from=one \\\n  /a /b\n\
-               HEALTHCHECK --interval=1s CMD [\"true\"]\nEXPOSE 80/udp\nUSER 1:2\nONBUILD RUN y\nSHELL [\"sh\"]\nSTOPSIGNAL 15\n";
-    damaged(vec![all.into()], doors::dockerfile);
+    damaged(examples::dockerfiles(), doors::dockerfile);
 }
 
 #[test]
 fn no_layer_and_no_archive_does() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("file"), "content").unwrap();
-    std::os::unix::fs::symlink("file", directory.path().join("link")).unwrap();
-    std::fs::write(directory.path().join(".wh.gone"), "").unwrap();
-    std::fs::write(
-        directory.path().join("manifest.json"),
-        r#"[{"Config":"file","Layers":["link"],"RepoTags":["a:b"]}]"#,
-    )
-    .unwrap();
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.follow_symlinks(false);
-    builder.append_dir_all("d", directory.path()).unwrap();
-    builder.append_path_with_name(directory.path().join("manifest.json"), "manifest.json").unwrap();
-    let archive = builder.into_inner().unwrap();
-    damaged(vec![archive.clone()], doors::layer);
-    damaged(vec![archive], doors::archive);
+    damaged(examples::layers(), doors::layer);
+    damaged(examples::archives(), doors::archive);
 }

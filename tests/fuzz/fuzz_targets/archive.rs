@@ -1,8 +1,6 @@
 //! Images in one file, byte by byte.
 #![no_main]
-#![allow(dead_code, reason = "each target goes through one of the doors")]
 
-#[path = "../doors.rs"]
-mod doors;
+use terrarium_fuzz::{doors, examples, lay_out};
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| doors::archive(bytes));
+libfuzzer_sys::fuzz_target!(init: lay_out(examples::archives), |bytes: &[u8]| doors::archive(bytes));

@@ -1,8 +1,6 @@
 //! A Dockerfile of anybody, byte by byte.
 #![no_main]
-#![allow(dead_code, reason = "each target goes through one of the doors")]
 
-#[path = "../doors.rs"]
-mod doors;
+use terrarium_fuzz::{doors, examples, lay_out};
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| doors::dockerfile(bytes));
+libfuzzer_sys::fuzz_target!(init: lay_out(examples::dockerfiles), |bytes: &[u8]| doors::dockerfile(bytes));
