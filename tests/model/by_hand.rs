@@ -1,9 +1,13 @@
 //! What the simulator is too quick for: observations fed by hand, one by one, and the effects in their order.
 
+use std::time::Duration;
+
 use terrarium::model::{
-    Action, Command, Effect, Effects, Ending, ExecId, ExecSpec, Failure, Host, HostFacts, Id, Name,
-    Observation, Oom, Outcome, Removal, Signal, State, Ticket, Timer, Verb, Within,
+    Answer, ContainerSpec, Ending, ExecId, ExecSpec, HealthCheck, Limits, Observation, Oom, Removal,
+    RestartPolicy, Signal, State, Timer, Verb, Within,
 };
+
+use crate::hand::{Hand, NOTHING, STOP, create, ended, failure, it};
 
 #[test]
 fn the_stop_of_a_paused_container_sends_thaws_and_only_then_counts() {
@@ -223,91 +227,54 @@ fn what_was_paused_during_its_stop_counts_as_paused_until_sigkill_has_ended_it()
     assert_eq!(hand.state(), State::Paused);
 }
 
-const STOP: Verb = Verb::Stop { timeout: None, signal: None };
-const NOTHING: [&str; 0] = [];
-
-/// One container, led by hand. The tickets are counted from 0.
-struct Hand {
-    host: Host,
-    asked: u64,
+#[test]
+fn with_a_run_end_the_timers_of_its_health_check() {
+    let mut hand = Hand::running_of(checked());
+    assert_eq!(
+        hand.see(ended(1))[..4],
+        ["Cancel(SteadyRun)", "Cancel(Health)", "Cancel(StartPeriod)", "Discard"],
+        "between two probes"
+    );
+    let mut hand = Hand::running_of(checked());
+    hand.see(Observation::Fired(Timer::StartPeriod));
+    assert_eq!(hand.see(Observation::Fired(Timer::Health)), ["Probe", "Arm(HealthTimeout, 30s)"]);
+    assert_eq!(
+        hand.see(ended(1))[..4],
+        ["Cancel(SteadyRun)", "StopProbe", "Cancel(HealthTimeout)", "Discard"],
+        "during a probe, after the start period"
+    );
 }
 
-impl Hand {
-    fn new() -> Self {
-        Self { host: Host::new(HostFacts::ASSUMED), asked: 0 }
-    }
-
-    fn with_created() -> Self {
-        let mut hand = Self::new();
-        hand.ask(create());
-        hand.see(Observation::NameGranted);
-        hand.see(Observation::Prepared);
-        hand
-    }
-
-    fn with_running() -> Self {
-        let mut hand = Self::with_created();
-        hand.ask(Verb::Start);
-        hand.see(Observation::Executed);
-        hand
-    }
-
-    /// Asks for something that is not refused.
-    fn ask(&mut self, verb: Verb) -> Vec<String> {
-        let ticket = Ticket(self.asked);
-        self.asked += 1;
-        words(self.host.command(ticket, &Command { container: it(), verb }).unwrap())
-    }
-
-    fn refused(&mut self, verb: Verb) -> String {
-        let command = Command { container: it(), verb };
-        self.host.command(Ticket(u64::MAX), &command).unwrap_err().reason.to_string()
-    }
-
-    fn see(&mut self, seen: Observation) -> Vec<String> {
-        words(self.host.observe(self.host.id(&it()).unwrap_or(Id(0)), seen))
-    }
-
-    fn state(&self) -> State {
-        self.host.status(&it()).state
-    }
+#[test]
+fn a_pause_takes_the_probe_back_that_is_under_way() {
+    let mut hand = Hand::running_of(checked());
+    hand.see(Observation::Fired(Timer::Health));
+    hand.ask(Verb::Pause);
+    let effects = hand.see(Observation::Frozen);
+    assert_eq!(effects[3..], ["StopProbe", "Cancel(HealthTimeout)"]);
+    assert_eq!(hand.see(Observation::Within(Within::Probed(Answer::Good))), NOTHING, "too late");
+    hand.ask(Verb::Unpause);
+    let effects = hand.see(Observation::Thawed);
+    assert_eq!(effects.last().map(String::as_str), Some("Arm(Health, 5s)"));
 }
 
-fn words(effects: Effects) -> Vec<String> {
-    let word = |effect| match effect {
-        Effect::Act(_, action) => deed(&action),
-        Effect::Moved(moved) => format!("{} → {}", moved.from, moved.to),
-        Effect::Emitted(event) => format!("event {}", event.kind),
-        Effect::Reply(ticket, Outcome::Done) => format!("answer {} done", ticket.0),
-        Effect::Reply(ticket, Outcome::Exited(code)) => format!("answer {} exited {code}", ticket.0),
-        Effect::Reply(ticket, Outcome::Noop) => format!("answer {} noop", ticket.0),
-        Effect::Reply(ticket, Outcome::Refused(refusal)) => format!("answer {} {}", ticket.0, refusal.reason),
-        Effect::Reply(ticket, Outcome::Failed(failure)) => format!("answer {} failed: {failure}", ticket.0),
-    };
-    effects.0.into_iter().map(word).collect()
+/// Probed every five seconds, and as long as Docker does where nothing is said.
+fn checked() -> ContainerSpec {
+    let health = Some(HealthCheck {
+        test: vec!["true".into()],
+        interval: Duration::from_secs(5),
+        timeout: Duration::ZERO,
+        retries: 0,
+        start_period: Duration::from_secs(60),
+    });
+    ContainerSpec { health, ..ContainerSpec::default() }
 }
 
-fn deed(action: &Action) -> String {
-    match action {
-        Action::ClaimName(name) => format!("ClaimName({name})"),
-        Action::ReleaseName(name) => format!("ReleaseName({name})"),
-        Action::Prepare { .. } => "Prepare".into(),
-        other => format!("{other:?}"),
-    }
-}
-
-fn it() -> Name {
-    Name::new("it").unwrap()
-}
-
-fn create() -> Verb {
-    Verb::Create(Box::default())
-}
-
-fn ended(code: i32) -> Observation {
-    Observation::Ended(Ending { code, oom: Oom::None })
-}
-
-fn failure() -> Failure {
-    Failure { code: None, message: "it went wrong".into() }
+#[test]
+fn what_was_asked_for_is_known_with_all_updates_since() {
+    let mut hand = Hand::with_created();
+    let limits = Limits { pids: Some(5), ..Limits::default() };
+    hand.ask(Verb::Update { restart: Some(RestartPolicy::Always), limits });
+    let spec = hand.host.spec(&it()).unwrap();
+    assert_eq!((spec.restart, spec.pids, spec.memory), (RestartPolicy::Always, Some(5), None));
 }

@@ -3,7 +3,10 @@
 
 mod at_random;
 mod by_hand;
+mod hand;
+mod keeper;
 mod life;
+mod names;
 mod restart;
 mod stage;
 mod stop;
