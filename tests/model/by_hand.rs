@@ -1,10 +1,8 @@
 //! What the simulator is too quick for: observations fed by hand, one by one, and the effects in their order.
 
-use std::time::Duration;
-
 use terrarium::model::{
-    Answer, ContainerSpec, Ending, ExecId, ExecSpec, HealthCheck, Limits, Observation, Oom, Removal,
-    RestartPolicy, Signal, State, Timer, Verb, Within,
+    ContainerSpec, Ending, ExecId, ExecSpec, Freezer, Limits, MemorySwap, Observation, Oom, PortBinding,
+    Protocol, Removal, RestartPolicy, Signal, State, Timer, Verb, Within,
 };
 
 use crate::hand::{Hand, NOTHING, STOP, create, ended, failure, it};
@@ -228,53 +226,104 @@ fn what_was_paused_during_its_stop_counts_as_paused_until_sigkill_has_ended_it()
 }
 
 #[test]
-fn with_a_run_end_the_timers_of_its_health_check() {
-    let mut hand = Hand::running_of(checked());
-    assert_eq!(
-        hand.see(ended(1))[..4],
-        ["Cancel(SteadyRun)", "Cancel(Health)", "Cancel(StartPeriod)", "Discard"],
-        "between two probes"
-    );
-    let mut hand = Hand::running_of(checked());
-    hand.see(Observation::Fired(Timer::StartPeriod));
-    assert_eq!(hand.see(Observation::Fired(Timer::Health)), ["Probe", "Arm(HealthTimeout, 30s)"]);
-    assert_eq!(
-        hand.see(ended(1))[..4],
-        ["Cancel(SteadyRun)", "StopProbe", "Cancel(HealthTimeout)", "Discard"],
-        "during a probe, after the start period"
-    );
-}
-
-#[test]
-fn a_pause_takes_the_probe_back_that_is_under_way() {
-    let mut hand = Hand::running_of(checked());
-    hand.see(Observation::Fired(Timer::Health));
-    hand.ask(Verb::Pause);
-    let effects = hand.see(Observation::Frozen);
-    assert_eq!(effects[3..], ["StopProbe", "Cancel(HealthTimeout)"]);
-    assert_eq!(hand.see(Observation::Within(Within::Probed(Answer::Good))), NOTHING, "too late");
-    hand.ask(Verb::Unpause);
-    let effects = hand.see(Observation::Thawed);
-    assert_eq!(effects.last().map(String::as_str), Some("Arm(Health, 5s)"));
-}
-
-/// Probed every five seconds, and as long as Docker does where nothing is said.
-fn checked() -> ContainerSpec {
-    let health = Some(HealthCheck {
-        test: vec!["true".into()],
-        interval: Duration::from_secs(5),
-        timeout: Duration::ZERO,
-        retries: 0,
-        start_period: Duration::from_secs(60),
-    });
-    ContainerSpec { health, ..ContainerSpec::default() }
-}
-
-#[test]
 fn what_was_asked_for_is_known_with_all_updates_since() {
     let mut hand = Hand::with_created();
     let limits = Limits { pids: Some(5), ..Limits::default() };
     hand.ask(Verb::Update { restart: Some(RestartPolicy::Always), limits });
     let spec = hand.host.spec(&it()).unwrap();
     assert_eq!((spec.restart, spec.pids, spec.memory), (RestartPolicy::Always, Some(5), None));
+}
+
+#[test]
+fn only_where_the_v1_freezer_holds_it_back_is_a_frozen_container_thawed_for_sigkill() {
+    let kill = Verb::Kill { signal: Signal::KILL };
+    for (freezer, thaws) in [(Freezer::CgroupV1, true), (Freezer::CgroupV2, false), (Freezer::Signals, false)]
+    {
+        for verb in [kill.clone(), Verb::Remove(Removal::Forced)] {
+            let mut hand = Hand::running_on(freezer);
+            hand.ask(Verb::Pause);
+            hand.see(Observation::Frozen);
+            let effects = hand.ask(verb.clone());
+            assert_eq!(effects.contains(&"Thaw".to_owned()), thaws, "{freezer:?}: {effects:?}");
+            let effects = Hand::running_on(freezer).ask(verb);
+            assert!(!effects.contains(&"Thaw".to_owned()), "{freezer:?}, not frozen: {effects:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_while_it_is_being_killed_waits_for_its_death_but_another_kill_does_not() {
+    let kill = |signal| Verb::Kill { signal };
+    let mut hand = Hand::with_running();
+    hand.ask(kill(Signal::KILL));
+    assert_eq!(hand.ask(STOP), NOTHING);
+    assert_eq!(hand.ask(kill(Signal::TERM)), NOTHING);
+    assert_eq!(hand.ask(kill(Signal::KILL)), ["event kill SIGKILL", "Signal(SIGKILL)"]);
+    let effects = hand.see(ended(137));
+    let answers = ["answer 2 done", "answer 5 done", "answer 3 noop", "answer 4 it is not running"];
+    assert!(effects.ends_with(&answers.map(str::to_owned)), "{effects:?}");
+}
+
+#[test]
+fn a_command_inside_that_ends_while_its_container_is_removed_tells_its_own_code() {
+    let mut hand = Hand::with_running();
+    hand.ask(Verb::Exec(ExecSpec::of(&["sleep".into()])));
+    hand.see(Observation::Within(Within::ExecBegan(ExecId(0))));
+    hand.ask(Verb::Remove(Removal::Forced));
+    assert_eq!(
+        hand.see(Observation::Within(Within::ExecEnded(ExecId(0), 7))),
+        ["event exec_die 7", "answer 2 exited 7"]
+    );
+}
+
+#[test]
+fn a_start_by_its_policy_that_fails_leaves_it_stopped() {
+    let mut hand =
+        Hand::running_of(ContainerSpec { restart: RestartPolicy::Always, ..ContainerSpec::default() });
+    hand.see(ended(3));
+    assert_eq!(hand.see(Observation::Fired(Timer::BackOff)), ["Prepare"]);
+    assert_eq!(hand.see(Observation::PrepareFailed(failure())), ["Discard", "restarting → stopped"]);
+    assert_eq!((hand.state(), hand.exit()), (State::Stopped, Some(3)));
+}
+
+#[test]
+fn a_grant_that_comes_twice_starts_nothing_twice() {
+    let port = PortBinding { ip: None, host: Some(18080), container: 80, protocol: Protocol::Tcp };
+    let mut hand = Hand::created_of(ContainerSpec { publish: vec![port], ..ContainerSpec::default() });
+    hand.ask(Verb::Start);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), ["Execute"]);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), NOTHING);
+    hand.see(Observation::Executed);
+    hand.see(ended(0));
+    hand.ask(Verb::Start);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), ["Prepare"]);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), NOTHING);
+}
+
+#[test]
+fn what_has_no_name_yet_has_no_process_that_could_end() {
+    let mut hand = Hand::new();
+    hand.ask(create());
+    assert_eq!(hand.see(ended(137)), NOTHING);
+    assert_eq!(hand.see(Observation::NameGranted), ["absent → creating", "Prepare"]);
+}
+
+#[test]
+fn a_new_limit_on_memory_or_on_swap_takes_both_along_and_another_neither() {
+    let (memory, memory_swap) = (Some(64 << 20), Some(MemorySwap::Both(128 << 20)));
+    let mut hand = Hand::created_of(ContainerSpec { memory, memory_swap, ..ContainerSpec::default() });
+    for (asked, told) in [
+        (
+            Limits { memory: Some(96 << 20), ..Limits::default() },
+            Limits { memory: Some(96 << 20), memory_swap, ..Limits::default() },
+        ),
+        (
+            Limits { memory_swap: Some(MemorySwap::Unlimited), ..Limits::default() },
+            Limits { memory: Some(96 << 20), memory_swap: Some(MemorySwap::Unlimited), ..Limits::default() },
+        ),
+        (Limits { pids: Some(5), ..Limits::default() }, Limits { pids: Some(5), ..Limits::default() }),
+    ] {
+        let effects = hand.ask(Verb::Update { restart: None, limits: asked });
+        assert_eq!(effects[0], format!("Limit({told:?})"));
+    }
 }

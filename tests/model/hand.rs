@@ -1,8 +1,8 @@
 //! One container, led by hand: observations are fed to the model one by one, and what it says to each is told in words.
 
 use terrarium::model::{
-    Action, Command, ContainerSpec, Effect, Effects, Ending, Failure, Host, HostFacts, Id, Name, Observation,
-    Oom, Outcome, State, Ticket, Verb,
+    Action, Command, ContainerSpec, Effect, Effects, Ending, Failure, Freezer, Host, HostFacts, Id, Name,
+    Observation, Oom, Outcome, State, Ticket, Verb,
 };
 
 pub(crate) const STOP: Verb = Verb::Stop { timeout: None, signal: None };
@@ -25,9 +25,15 @@ impl Hand {
 
     pub(crate) fn created_of(spec: ContainerSpec) -> Self {
         let mut hand = Self::new();
-        hand.ask(Verb::Create(Box::new(spec)));
-        hand.see(Observation::NameGranted);
-        hand.see(Observation::Prepared);
+        hand.make(spec);
+        hand
+    }
+
+    /// On a host with this freezer.
+    pub(crate) fn running_on(freezer: Freezer) -> Self {
+        let mut hand = Self { host: Host::new(HostFacts { freezer, ..HostFacts::ASSUMED }), asked: 0 };
+        hand.make(ContainerSpec::default());
+        hand.start();
         hand
     }
 
@@ -37,9 +43,19 @@ impl Hand {
 
     pub(crate) fn running_of(spec: ContainerSpec) -> Self {
         let mut hand = Self::created_of(spec);
-        hand.ask(Verb::Start);
-        hand.see(Observation::Executed);
+        hand.start();
         hand
+    }
+
+    fn make(&mut self, spec: ContainerSpec) {
+        self.ask(Verb::Create(Box::new(spec)));
+        self.see(Observation::NameGranted);
+        self.see(Observation::Prepared);
+    }
+
+    fn start(&mut self) {
+        self.ask(Verb::Start);
+        self.see(Observation::Executed);
     }
 
     /// Asks for something that is not refused.

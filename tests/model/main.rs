@@ -7,6 +7,8 @@ mod hand;
 mod keeper;
 mod life;
 mod names;
+mod probes;
+mod reboot;
 mod restart;
 mod stage;
 mod stop;
