@@ -88,7 +88,7 @@ impl<'a> Building<'a> {
             Some(target) => find_stage(&sections, sections.len(), target)
                 .ok_or_else(|| BuildError::NoSuchStage(target.into()))?,
         };
-        let needed = needed(&sections, target);
+        let needed = needed(&sections, target, &self.globals);
         self.of = needed.iter().map(|index| sections[*index].len()).sum();
         for (index, section) in sections.iter().enumerate().take(target + 1) {
             let stage = if needed.contains(&index) { Some(self.section(&sections, section)?) } else { None };

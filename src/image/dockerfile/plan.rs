@@ -1,8 +1,8 @@
 //! Which stages there are, and which of them an image needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Instruction, Step};
+use super::{Instruction, Step, expand};
 
 /// The steps of one stage, FROM first.
 pub type Section<'a> = &'a [Step];
@@ -23,8 +23,12 @@ pub fn find_stage(sections: &[Section<'_>], before: usize, name: &str) -> Option
     by_name.or_else(|| name.parse().ok().filter(|index| *index < before))
 }
 
-/// The stages that a stage needs, itself among them.
-pub fn needed(sections: &[Section<'_>], target: usize) -> BTreeSet<usize> {
+/// The stages that a stage needs, itself among them; `globals` are the variables that stand before the first.
+pub fn needed(
+    sections: &[Section<'_>],
+    target: usize,
+    globals: &BTreeMap<String, String>,
+) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
     let mut next = vec![target];
     while let Some(index) = next.pop() {
@@ -33,11 +37,12 @@ pub fn needed(sections: &[Section<'_>], target: usize) -> BTreeSet<usize> {
         }
         for step in sections[index] {
             let other = match &step.instruction {
-                Instruction::From { image, .. } => Some(image),
-                Instruction::Copy(copy) => copy.from.as_ref(),
+                // Whoever begins the stage says what is wrong with the word.
+                Instruction::From { image, .. } => expand(image, globals).ok(),
+                Instruction::Copy(copy) => copy.from.clone(),
                 _ => None,
             };
-            next.extend(other.and_then(|other| find_stage(sections, index, other)));
+            next.extend(other.and_then(|other| find_stage(sections, index, &other)));
         }
     }
     needed

@@ -57,7 +57,7 @@ impl Building<'_> {
         }
         let sections = sections(&steps[first..]);
         let target = sections.len() - 1;
-        let needed = needed(&sections, target);
+        let needed = needed(&sections, target, &self.globals);
         for (index, section) in sections.iter().enumerate() {
             let stage = if needed.contains(&index) { Some(self.section(&sections, section)?) } else { None };
             self.stages.push(stage);
