@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 
 /// A word with its variables put in.
 pub fn expand(word: &str, variables: &BTreeMap<String, String>) -> Result<String, String> {
-    Expansion { letters: word.chars().collect(), at: 0, variables }.all(Until::End, Quotes::TakenOff)
+    Expansion { letters: word.chars().collect(), at: 0, depth: 0, variables }
+        .all(Until::End, Quotes::TakenOff)
 }
 
 /// The lines of a heredoc: quotes in them are text.
 pub fn expand_text(text: &str, variables: &BTreeMap<String, String>) -> Result<String, String> {
-    Expansion { letters: text.chars().collect(), at: 0, variables }.all(Until::End, Quotes::Text)
+    Expansion { letters: text.chars().collect(), at: 0, depth: 0, variables }.all(Until::End, Quotes::Text)
 }
+
+/// So deep may variables stand within each other: whoever reads them has a stack that ends.
+const DEEPEST: usize = 100;
 
 struct Expansion<'a> {
     letters: Vec<char>,
     at: usize,
+    /// In how many variables this one stands.
+    depth: usize,
     variables: &'a BTreeMap<String, String>,
 }
 
@@ -95,6 +101,16 @@ impl Expansion<'_> {
             return Ok(if name.is_empty() { "$".into() } else { self.value(&name).unwrap_or_default() });
         }
         self.at += 1;
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("more than {DEEPEST} variables stand within each other"));
+        }
+        let value = self.in_braces();
+        self.depth -= 1;
+        value
+    }
+
+    fn in_braces(&mut self) -> Result<String, String> {
         let name = self.name();
         if name.is_empty() {
             return Err("${ wants a variable's name".into());
