@@ -49,42 +49,63 @@ impl Ignore {
 
 /// Parts against parts; `**` is any number of them.
 fn matches(pattern: &[String], parts: &[String]) -> bool {
-    match (pattern.split_first(), parts.split_first()) {
-        (None, None) => true,
-        (Some((first, rest)), _) if first == "**" => {
-            matches(rest, parts) || parts.split_first().is_some_and(|(_, after)| matches(pattern, after))
-        }
-        (Some((first, rest)), Some((part, after))) => fits(first, part) && matches(rest, after),
-        _ => false,
-    }
+    let first = |pattern: &[String], part: &String| fits(&pattern[0], part).then_some(1);
+    covers(pattern, parts, |part| part == "**", first)
 }
 
 /// One part against a pattern: `*`, `?`, `[a-z]`, `[^a-z]`, and `\` for a sign as it is.
 pub fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    fits_letters(&pattern, &text)
+    covers(&pattern, &text, |sign| *sign == '*', |pattern, letter| takes(pattern, *letter))
 }
 
-fn fits_letters(pattern: &[char], text: &[char]) -> bool {
-    let Some((first, rest)) = pattern.split_first() else { return text.is_empty() };
+/// Whether a pattern covers all of something, where some of its signs are for any number of things. `takes` says how much of a
+/// pattern that begins with another sign is for one thing. Only the last sign for any number is ever tried again, with
+/// one thing more: what an earlier one could take instead, the last one can, too. So no pattern takes long.
+fn covers<P, T>(
+    mut pattern: &[P],
+    mut text: &[T],
+    is_for_any: impl Fn(&P) -> bool,
+    takes: impl Fn(&[P], &T) -> Option<usize>,
+) -> bool {
+    let mut again: Option<(&[P], &[T])> = None;
+    loop {
+        match (pattern.split_first(), text.split_first()) {
+            (Some((sign, rest)), _) if is_for_any(sign) => {
+                again = Some((rest, text));
+                pattern = rest;
+                continue;
+            }
+            (None, None) => return true,
+            (Some(_), Some((thing, after))) => {
+                if let Some(taken) = takes(pattern, thing) {
+                    (pattern, text) = (&pattern[taken..], after);
+                    continue;
+                }
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+        }
+        let Some((rest, [_, after @ ..])) = again else { return false };
+        again = Some((rest, after));
+        (pattern, text) = (rest, after);
+    }
+}
+
+/// How many signs of a pattern are for a letter that fits them.
+fn takes(pattern: &[char], letter: char) -> Option<usize> {
+    let (first, rest) = pattern.split_first()?;
     match first {
-        '*' => (0..=text.len()).any(|skipped| fits_letters(rest, &text[skipped..])),
-        '?' => text.split_first().is_some_and(|(_, after)| fits_letters(rest, after)),
+        '?' => Some(1),
         '[' => {
-            let Some(end) = rest.iter().skip(1).position(|letter| *letter == ']').map(|at| at + 1) else {
-                return false;
-            };
-            let Some((letter, after)) = text.split_first() else { return false };
+            let end = rest.iter().skip(1).position(|sign| *sign == ']')? + 1;
             let (set, not) = match rest[..end].split_first() {
                 Some(('^' | '!', set)) => (set, true),
                 _ => (&rest[..end], false),
             };
-            in_set(set, *letter) != not && fits_letters(&rest[end + 1..], after)
+            (in_set(set, letter) != not).then_some(end + 2)
         }
-        '\\' if !rest.is_empty() => text.first() == Some(&rest[0]) && fits_letters(&rest[1..], &text[1..]),
-        letter => {
-            text.split_first().is_some_and(|(found, after)| found == letter && fits_letters(rest, after))
-        }
+        '\\' if !rest.is_empty() => (rest[0] == letter).then_some(2),
+        sign => (*sign == letter).then_some(1),
     }
 }
 
@@ -120,5 +141,27 @@ mod tests {
         for path in ["keep.log", "sub/a.log", "src/main", "secret", "dx"] {
             assert!(!out(path), "{path}");
         }
+    }
+
+    #[test]
+    fn signs_for_any_number_take_what_the_rest_leaves_them() {
+        for (pattern, text) in
+            [("*a*b", "xaab"), ("a*[b-d]?", "abbcx"), ("*\\**", "a*b"), ("**", ""), ("[^a]*", "ba")]
+        {
+            assert!(fits(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("*a*b", "xba"), ("[a", "a"), ("*[^a]", "ba"), ("?*", "")] {
+            assert!(!fits(pattern, text), "{pattern} {text}");
+        }
+        let ignore = Ignore::parse("a/**/b/**/c\n");
+        assert!(ignore.leaves_out(Path::new("a/x/b/b/y/c/within")));
+        assert!(!ignore.leaves_out(Path::new("a/x/y/c")));
+    }
+
+    #[test]
+    fn no_pattern_takes_longer_than_its_length_and_its_text_have_it() {
+        assert!(!fits(&("*a".repeat(50) + "b"), &"a".repeat(5000)));
+        let deep: Vec<String> = vec!["a".into(); 500];
+        assert!(!matches(&Ignore::parse(&("**/a/".repeat(50) + "b")).patterns[0].0, &deep));
     }
 }
