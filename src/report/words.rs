@@ -37,6 +37,7 @@ pub(crate) fn cells(text: &str) -> usize {
 
 /// One decimal, and none where it would say nothing.
 fn tenths(count: u64, unit: u64) -> String {
+    let (count, unit) = (u128::from(count), u128::from(unit));
     let tenths = (count * 10 + unit / 2) / unit;
     if tenths.is_multiple_of(10) {
         (tenths / 10).to_string()

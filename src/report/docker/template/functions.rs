@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::print::{formatted, text_of};
+use super::print::{WIDEST, formatted, text_of};
 
 /// All of them, Docker's first.
 pub(super) const NAMES: [&str; 24] = [
@@ -30,6 +30,9 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
         ("lower", [Value::String(of)]) => text(of.to_lowercase()),
         ("upper", [Value::String(of)]) => text(of.to_uppercase()),
         ("pad", [Value::String(of), before, after]) => match (whole(before), whole(after)) {
+            (Some(before), Some(after)) if before.max(after) > WIDEST => {
+                return wants("fewer spaces");
+            }
             (Some(before), Some(after)) if !of.is_empty() => {
                 text(format!("{}{of}{}", " ".repeat(before), " ".repeat(after)))
             }

@@ -133,8 +133,17 @@ mod tests {
             ("{{$x := .Count}}{{if eq $x 3}}{{$x = 4}}{{end}}{{$x}}", "4"),
             ("{{range .State.Health.Log}}{{if .ExitCode}}{{break}}{{end}}{{.ExitCode}}{{end}}", "0"),
             ("{{slice .Id 1 3}}", "af"),
+            ("{{printf \"%70000d\" 3 | len}} {{printf \"%.70000f\" 1.5 | len}}", "70000 70002"),
         ] {
             assert_eq!(filled(template).as_deref(), Ok(text), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_format_that_asks_for_too_much_is_read_no_further() {
+        // Docker says besides which arguments are left.
+        for format in ["a%99999999d|", "a%.99999999f|", "a%99999999999999999999d|"] {
+            assert_eq!(filled(&format!("{{{{printf \"{format}\" 3}}}}")).as_deref(), Ok("a%!(NOVERB)"));
         }
     }
 
@@ -152,6 +161,7 @@ mod tests {
             ("{{.Id \"x\"}}", "`.Id` takes no arguments"),
             ("{{}}", "says nothing"),
             ("{{\"open}}", "text is not closed"),
+            ("{{pad .Id 99999999999 1}}", "`pad` wants fewer spaces"),
         ] {
             let error = filled(template).unwrap_err().to_string();
             assert!(error.contains(said), "{template}: {error}");

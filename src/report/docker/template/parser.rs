@@ -51,14 +51,40 @@ pub(super) enum Operand {
 /// Stands for every field, where a template speaks of the data as a whole.
 pub(super) const EVERYTHING: &str = ".";
 
+/// So deep may blocks and parentheses stand within each other: whoever walks through them has a stack that ends.
+const DEEPEST: usize = 200;
+
 /// Makes a tree.
 pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, TemplateError> {
+    check_depth(&pieces)?;
     let mut parser = Parser { pieces: pieces.into_iter() };
     match parser.block(None)? {
         (nodes, End::Template) => Ok(nodes),
         (_, End::Whole) => Err(unreadable("there is nothing for `{{end}}` to end".into())),
         (_, End::Else(_)) => Err(unreadable("there is no `{{if}}` for this `{{else}}`".into())),
     }
+}
+
+/// An `else if` stands deeper than what it is the `else` of.
+fn check_depth(pieces: &[Piece]) -> Result<(), TemplateError> {
+    let (mut blocks, mut deepest) = (0_usize, 0);
+    for piece in pieces {
+        let Piece::Action(words, _) = piece else { continue };
+        if let Some(Word::Name(name)) = words.first() {
+            match name.as_str() {
+                "if" | "range" | "with" => blocks += 1,
+                "else" if words.len() > 1 => blocks += 1,
+                "end" => blocks = blocks.saturating_sub(1),
+                _ => {}
+            }
+        }
+        let opened = words.iter().filter(|word| **word == Word::Open).count();
+        deepest = deepest.max(blocks).max(opened);
+    }
+    if deepest > DEEPEST {
+        return Err(unreadable(format!("more than {DEEPEST} blocks or parentheses stand within each other")));
+    }
+    Ok(())
 }
 
 struct Parser {

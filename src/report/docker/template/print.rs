@@ -28,6 +28,12 @@ pub(super) fn text_of(value: &Value) -> String {
     }
 }
 
+/// As in Go: nothing is made wider, and no number longer. Where a format asks for it, it is read no further.
+pub(super) const WIDEST: usize = 1_000_000;
+
+/// No number has more, other than zeros.
+const MOST_DECIMALS: usize = 1074;
+
 /// `printf`.
 pub(super) fn formatted(format: &str, arguments: &[Value]) -> String {
     let mut text = String::new();
@@ -44,6 +50,10 @@ pub(super) fn formatted(format: &str, arguments: &[Value]) -> String {
         while let Some(option) = letters.next_if(is_option) {
             options.push(option);
         }
+        if width(&options).max(precision(&options).unwrap_or(0)) > WIDEST {
+            text.push_str("%!(NOVERB)");
+            return text;
+        }
         match letters.next() {
             Some('%') => text.push('%'),
             Some(verb) => match arguments.next() {
@@ -59,11 +69,14 @@ pub(super) fn formatted(format: &str, arguments: &[Value]) -> String {
 }
 
 fn one(verb: char, options: &str, value: &Value) -> String {
-    let precision = options.split_once('.').map(|(_, digits)| digits.parse::<usize>().unwrap_or(0));
+    let precision = precision(options);
     match (verb, value) {
         ('q', Value::String(text)) => Value::String(text.clone()).to_string(),
         ('f', number) if number.is_number() => {
-            format!("{:.*}", precision.unwrap_or(6), number.as_f64().unwrap_or(0.0))
+            let wanted = precision.unwrap_or(6);
+            let decimals = wanted.min(MOST_DECIMALS);
+            let number = format!("{:.*}", decimals, number.as_f64().unwrap_or(0.0));
+            number + &"0".repeat(wanted - decimals)
         }
         ('x', Value::Number(number)) => {
             number.as_i64().map_or_else(String::new, |number| format!("{number:x}"))
@@ -77,14 +90,26 @@ fn one(verb: char, options: &str, value: &Value) -> String {
 }
 
 fn padded(text: &str, options: &str) -> String {
-    let width = options.split('.').next().unwrap_or("").trim_start_matches(['-', '+', '#', ' ']);
-    let zeros = width.starts_with('0') && !options.starts_with('-');
-    let width: usize = width.parse().unwrap_or(0);
-    if options.starts_with('-') {
-        format!("{text:<width$}")
-    } else if zeros {
-        format!("{text:0>width$}")
-    } else {
-        format!("{text:>width$}")
-    }
+    let missing = width(options).saturating_sub(text.chars().count());
+    let zeros = width_of(options).starts_with('0') && !options.starts_with('-');
+    let filling = if zeros { "0" } else { " " }.repeat(missing);
+    if options.starts_with('-') { format!("{text}{filling}") } else { format!("{filling}{text}") }
+}
+
+fn width_of(options: &str) -> &str {
+    options.split('.').next().unwrap_or_default().trim_start_matches(['-', '+', '#', ' '])
+}
+
+fn width(options: &str) -> usize {
+    number(width_of(options))
+}
+
+fn precision(options: &str) -> Option<usize> {
+    options.split_once('.').map(|(_, digits)| number(digits))
+}
+
+/// What has more digits than a number can have is more than anything.
+fn number(digits: &str) -> usize {
+    let all_are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().unwrap_or(if all_are_digits { usize::MAX } else { 0 })
 }
