@@ -12,6 +12,9 @@ use super::{
 use crate::engine::planted::Break;
 use crate::model::{Name, Signal, State, StopTimeout};
 
+/// A thousand years, so that no clock that adds up what a scenario says ever comes to its end.
+const LONGEST: Duration = Duration::from_secs(1000 * 31_557_600);
+
 /// `250ms`, `10s`, `1m30s`.
 pub(super) struct Span;
 
@@ -22,8 +25,11 @@ impl Shape<Duration> for Span {
         if text.parse::<f64>().is_ok() {
             return Err(WordError::NoUnit { text: text.into(), example: format!("`{text}s` for seconds") });
         }
-        humantime::parse_duration(text)
-            .map_err(|_| WordError::Expected { text: text.into(), expected: Self::EXPECTED })
+        match humantime::parse_duration(text) {
+            Ok(time) if time > LONGEST => Err(WordError::TooLong { text: text.into() }),
+            Ok(time) => Ok(time),
+            Err(_) => Err(WordError::Expected { text: text.into(), expected: Self::EXPECTED }),
+        }
     }
 
     fn write<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

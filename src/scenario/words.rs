@@ -9,6 +9,8 @@ pub(super) enum WordError {
     Expected { text: String, expected: &'static str },
     #[error("`{}` has no unit: write {example}", shown(.text))]
     NoUnit { text: String, example: String },
+    #[error("`{}` is too long: a duration is at most `1000years`", shown(.text))]
+    TooLong { text: String },
     #[error("unknown {what} `{}`{}", shown(.text), advice(.text, .words))]
     Unknown { text: String, what: &'static str, words: Vec<String> },
     #[error("`{text}` is Docker's word: here it is `{ours}`")]

@@ -206,7 +206,7 @@ impl<E: Engine> Stage<E> {
 
     /// Lets so much time pass.
     pub(super) fn pass(&mut self, time: Duration) -> Result<(), Interrupted> {
-        let deadline = self.now() + time;
+        let deadline = self.now().saturating_add(time);
         while self.engine.advance(deadline)? == Passed::Something {
             self.look_at_rules();
         }
