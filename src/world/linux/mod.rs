@@ -514,7 +514,8 @@ impl World for Linux {
             Action::Freeze => self.freeze(id),
             Action::Thaw => self.thaw(id),
             Action::Arm(timer, after) => {
-                let due = self.now() + *after;
+                // Whoever asked for longer than there is time waits for ever.
+                let due = self.now().saturating_add(*after);
                 self.timers.arm(id, timers::Due::Timer(*timer), due);
             }
             Action::Cancel(timer) => self.timers.cancel(id, timers::Due::Timer(*timer)),

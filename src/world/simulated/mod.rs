@@ -241,7 +241,7 @@ impl Simulated {
 
     fn plan(&mut self, id: Id, run: u32, agenda: Vec<(Duration, Deed)>) {
         for (after, deed) in agenda {
-            self.schedule.add(self.now + after, Turn::Process, (id, Due::Deed(run, deed)));
+            self.schedule.add(self.now.saturating_add(after), Turn::Process, (id, Due::Deed(run, deed)));
         }
     }
 
@@ -287,7 +287,11 @@ impl Simulated {
         let run = container.run;
         self.see(id, Observation::Within(Within::ExecBegan(exec)));
         for (after, deed) in agenda {
-            self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, exec, deed)));
+            self.schedule.add(
+                self.now.saturating_add(after),
+                Turn::Process,
+                (id, Due::ExecDeed(run, exec, deed)),
+            );
         }
     }
 
@@ -301,7 +305,11 @@ impl Simulated {
             return self.see(id, Observation::Within(Within::ExecEnded(exec, ending.code)));
         }
         for (after, deed) in agenda {
-            self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, exec, deed)));
+            self.schedule.add(
+                self.now.saturating_add(after),
+                Turn::Process,
+                (id, Due::ExecDeed(run, exec, deed)),
+            );
         }
     }
 
@@ -311,7 +319,11 @@ impl Simulated {
         let run = container.run;
         for (exec, process) in &mut container.execs {
             for (after, deed) in how(process, self.now) {
-                self.schedule.add(self.now + after, Turn::Process, (id, Due::ExecDeed(run, *exec, deed)));
+                self.schedule.add(
+                    self.now.saturating_add(after),
+                    Turn::Process,
+                    (id, Due::ExecDeed(run, *exec, deed)),
+                );
             }
         }
     }
@@ -371,7 +383,7 @@ impl Simulated {
 
     fn arm(&mut self, id: Id, timer: Timer, after: Duration) {
         let Some(container) = self.containers.get_mut(&id) else { return };
-        let key = self.schedule.add(self.now + after, Turn::Timer, (id, Due::Timer(timer)));
+        let key = self.schedule.add(self.now.saturating_add(after), Turn::Timer, (id, Due::Timer(timer)));
         if let Some(armed_before) = container.timers.insert(timer, key) {
             self.schedule.cancel(armed_before);
         }
@@ -579,11 +591,13 @@ impl World for Simulated {
             },
             Phase::Lives(process) => {
                 let all = || container.execs.values().chain([&**process]);
-                let cpu: Duration = all().map(|process| process.cpu_time(self.now)).sum();
+                let cpu = all()
+                    .map(|process| process.cpu_time(self.now))
+                    .fold(Duration::ZERO, Duration::saturating_add);
                 Resources {
                     processes: Some(process.count() + container.execs.len() as u64),
                     cpu_seconds: Some(cpu.as_secs_f64()),
-                    memory_bytes: Some(all().map(Process::memory).sum()),
+                    memory_bytes: Some(all().map(Process::memory).fold(0, u64::saturating_add)),
                     namespaces: Some(self.namespaces(&container.spec)),
                     mounts: Some(self.facts.mounts + container.own_mounts()),
                     ports,

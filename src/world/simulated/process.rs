@@ -193,7 +193,8 @@ impl Process {
 
     /// CPU time used so far.
     pub(super) fn cpu_time(&self, now: Duration) -> Duration {
-        self.cpu_used + if self.is_held() { Duration::ZERO } else { self.burnt(now) }
+        let burnt = if self.is_held() { Duration::ZERO } else { self.burnt(now) };
+        self.cpu_used.saturating_add(burnt)
     }
 
     /// Live processes, an init included.
@@ -203,16 +204,18 @@ impl Process {
 
     /// Memory that it and its children hold.
     pub(super) fn memory(&self) -> u64 {
-        self.own_memory() + u64::from(self.live_children) * self.memory_of_a_child()
+        let of_children = u64::from(self.live_children).saturating_mul(self.memory_of_a_child());
+        self.own_memory().saturating_add(of_children)
     }
 
     fn own_memory(&self) -> u64 {
         let held = self.behavior.memory.filter(|_| self.holds_memory).map_or(0, |memory| memory.size);
-        lab::IDLE_MEMORY + held
+        lab::IDLE_MEMORY.saturating_add(held)
     }
 
     fn memory_of_a_child(&self) -> u64 {
-        lab::CHILD_MEMORY + self.behavior.children.and_then(|children| children.memory).unwrap_or(0)
+        let held = self.behavior.children.and_then(|children| children.memory).unwrap_or(0);
+        lab::CHILD_MEMORY.saturating_add(held)
     }
 
     /// The kernel kills the largest process of a cgroup that is over its limit.
@@ -233,9 +236,9 @@ impl Process {
     }
 
     fn burnt(&self, now: Duration) -> Duration {
-        let wanted = self.behavior.cpu * 10;
+        let wanted = self.behavior.cpu.saturating_mul(10);
         let per_mille = self.limits.cpus.map_or(wanted, |most| wanted.min(most));
-        now.saturating_sub(self.moving_since) * per_mille / 1000
+        now.saturating_sub(self.moving_since).saturating_mul(per_mille) / 1000
     }
 
     /// Holds it or lets it go; what waited for that happens now: signals first, as on the way back from the kernel.
