@@ -135,3 +135,67 @@ fn no_layer_and_no_archive_does() {
     damaged(examples::layers(), doors::layer);
     damaged(examples::archives(), doors::archive);
 }
+
+#[test]
+fn no_scenario_that_is_lived_does() {
+    damaged(examples::scenarios(), doors::replay);
+}
+
+#[test]
+fn no_template_does() {
+    damaged(examples::templates(), doors::template);
+}
+
+#[test]
+fn no_document_of_an_image_does() {
+    damaged(examples::images(), doors::image);
+}
+
+#[test]
+fn nothing_that_is_said_to_a_keeper_does() {
+    damaged(examples::words(), doors::words);
+}
+
+#[test]
+fn what_stands_too_deep_within_itself_is_refused() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+    doors::dockerfile(format!("FROM lab\nENV A={}\n", deep("${a:-", "}")).as_bytes());
+    for template in [
+        format!("{{{{{}}}}}", deep("(", ")")),
+        deep("{{if 1}}", "{{end}}"),
+        deep("{{if 1}}{{else if 1}}", "{{end}}"),
+    ] {
+        doors::template(template.as_bytes());
+    }
+    for door in [doors::scenario, doors::bundle, doors::image, doors::journal, doors::words] {
+        door(deep("[", "]").as_bytes());
+        door(deep("{\"a\":", "}").as_bytes());
+    }
+}
+
+#[test]
+fn what_is_more_than_there_is_of_anything_is_refused_or_lived() {
+    for template in [
+        r#"{{pad "a" 18446744073709551615 1}}"#,
+        r#"{{printf "%70000d|%.70000f" 1 1.5}}"#,
+        r#"{{printf "%99999999999999999999d" 1}}"#,
+    ] {
+        doors::template(template.as_bytes());
+    }
+    let lived = |text: &str| doors::live(&terrarium::scenario::parse("long", text).unwrap());
+    let years = "31557600000s";
+    lived(&format!(
+        "title: long
+containers:
+  web:
+    stop_timeout: {years}
+    health: {{ test: [check], interval: {years}, start_period: {years} }}
+    behavior: {{ cpu: 4000000%, memory: 15EiB, children: {{ count: 1000000, memory: 15EiB }} }}
+steps:
+  - run: web
+  - wait: {years}
+  - wait: {years}
+  - stop: web
+"
+    ));
+}

@@ -7,6 +7,7 @@ use terrarium::engine::journal::{HostClock, Input, Journal};
 use terrarium::image::platform::Platform;
 use terrarium::image::store::Store;
 use terrarium::image::{Digest, archive};
+use terrarium::keeper::control::{Answer, Attach, Reply, Request, Size, Which};
 use terrarium::model::{Command, HostFacts, Name, Observation, Ticket, Verb};
 use terrarium::runtime::{Isolation, default_spec};
 
@@ -81,8 +82,62 @@ pub fn dockerfiles() -> Vec<Vec<u8>> {
                HEALTHCHECK --interval=1s CMD [\"true\"]\nEXPOSE 80/udp\nUSER 1:2\nONBUILD RUN y\nSHELL [\"sh\"]\nSTOPSIGNAL 15\n";
     let shipped = files_beneath(&repository().join("scenarios/images"));
     let mut files = read(shipped.iter().filter(|path| path.ends_with("Dockerfile")));
-    files.push(all.into());
+    let by_variable = "ARG BASE=one\nFROM lab AS one\nFROM lab AS two\nFROM ${BASE}\nCOPY --from=two /x /y\n";
+    files.extend([all.into(), by_variable.into()]);
     files
+}
+
+/// What people ask for, and one of everything.
+pub fn templates() -> Vec<Vec<u8>> {
+    let all = [
+        "table {{.ID}}\t{{.Names}}",
+        "{{range $i, $name := .Names}}{{if eq $i 0}}{{$name | upper}}{{else if .}}{{continue}}{{else}}{{break}}{{end}}{{end}}",
+        r#"{{with .State}}{{.Running}} {{printf "%-5s|%05d|%.2f|%q|%x" "a" .Pid .Share "b" 7}}{{end}}{{/* c */}}"#,
+        r#"{{json .}}{{join .Names "-"}}{{split "a/b" "/"}}{{title "a"}}{{lower "A"}}{{pad "a" 1 2}}{{truncate "abc" 2}}"#,
+        r#"{{- index .Labels "a" -}}{{slice "abc" 1 2}}{{and 1 (or 0 .Nothing) (not false)}}{{len .ID}}{{print 1 2}}{{println}}"#,
+        r#"{{$x := .ID}}{{$x = "b"}}{{ne 1 2}}{{lt 1 2}}{{le 1 2}}{{gt 1 2}}{{ge 1.5 -2}}{{html `<`}}{{(index .Names 0)}}"#,
+    ];
+    all.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+/// The documents of an image that has everything.
+pub fn images() -> Vec<Vec<u8>> {
+    let digest = Digest::of(b"");
+    let described = |kind: &str| {
+        format!(
+            r#"{{"mediaType":"application/vnd.oci.image.{kind}","digest":"{digest}","size":7,"platform":{{"os":"linux","architecture":"arm","variant":"v7"}},"annotations":{{"a":"b"}}}}"#
+        )
+    };
+    let index = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, described("manifest.v1+json"));
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#,
+        described("config.v1+json"),
+        described("layer.v1.tar+gzip"),
+    );
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","created":"2026-01-01T00:00:00Z","config":{{"User":"a:b","ExposedPorts":{{"80/udp":{{}}}},"Env":["A=b"],"Entrypoint":["a"],"Cmd":["b"],"Volumes":{{"/v":{{}}}},"WorkingDir":"/w","Labels":{{"c":"d"}},"StopSignal":"SIGTERM","Healthcheck":{{"Test":["CMD-SHELL","a b"],"Interval":1000000000,"Retries":3}},"OnBuild":["RUN a"],"Shell":["sh"]}},"rootfs":{{"type":"layers","diff_ids":["{digest}"]}},"history":[{{"created_by":"a","empty_layer":true}}]}}"#
+    );
+    [index, manifest, config].map(String::into_bytes).to_vec()
+}
+
+/// Some of what a command says to a keeper, and of what that answers.
+pub fn words() -> Vec<Vec<u8>> {
+    let name = Name::new("web").expect("a name");
+    let requests = [
+        Request::Create(name, Box::default()),
+        Request::Ask(Verb::Start),
+        Request::Attach(Attach { to: Which::Next, size: Some(Size { rows: 24, columns: 80 }) }),
+        Request::Measure,
+    ];
+    let replies = [Reply::Welcome, Reply::Answered(Answer::Refused("no".into())), Reply::Ended(137)];
+    let said = |all: Vec<serde_json::Result<String>>| {
+        let lines = all.into_iter().map(|words| words.expect("they were made in memory"));
+        lines.collect::<Vec<_>>().join("\n").into_bytes()
+    };
+    vec![
+        said(requests.iter().map(serde_json::to_string).collect()),
+        said(replies.iter().map(serde_json::to_string).collect()),
+    ]
 }
 
 /// A file, a link, what is the same under another name, and something that goes.

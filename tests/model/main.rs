@@ -3,12 +3,7 @@
 
 mod at_random;
 mod by_hand;
-mod hand;
-mod keeper;
 mod life;
-mod names;
-mod probes;
-mod reboot;
 mod restart;
 mod stage;
 mod stop;
