@@ -167,9 +167,7 @@ impl Host {
 
     /// Whether somebody has to be there for them: to see processes end, timers fire, deletions succeed.
     pub fn needs_keeper(&self) -> bool {
-        let busy =
-            |container: &Container| container.life.needs_keeper() || !container.record.queue.is_empty();
-        !self.renames.is_empty() || self.containers.values().any(busy)
+        !self.renames.is_empty() || self.containers.values().any(|container| container.life.needs_keeper())
     }
 
     fn after(&mut self, ids: &[Id], loss: &Failure, change: fn(Life, &mut Cx<'_>) -> Life) -> Effects {

@@ -145,9 +145,17 @@ mod tests {
     }
 
     #[test]
+    fn an_option_is_one_word() {
+        assert_eq!(Lookup::option("ndots:2").unwrap(), "ndots:2");
+        for wrong in ["", "ndots:2 rotate", "ndots:2\nnameserver 9.9.9.9"] {
+            assert!(Lookup::option(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_domain_is_made_of_names() {
         for good in [".", "example.org", "corp.example.", "x", "a-b.c0"] {
-            assert!(good.parse::<SearchDomain>().is_ok(), "{good}");
+            assert_eq!(good.parse::<SearchDomain>().unwrap().as_str(), good);
         }
         for wrong in ["", ".x", "x..y", "-x", "x_y", "1.2.3.4", "a b", "x\nnameserver 9.9.9.9"] {
             assert!(wrong.parse::<SearchDomain>().is_err(), "{wrong}");

@@ -107,3 +107,18 @@ impl<'de> Deserialize<'de> for Rule {
         known.ok_or_else(|| de::Error::unknown_variant(&id, &["the identifier of a rule"]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_reads_back_from_its_identifier() {
+        for rule in Rule::ALL {
+            let written = serde_json::to_string(rule).unwrap();
+            assert_eq!(written, alloc::format!("\"{}\"", rule.id()));
+            assert_eq!(serde_json::from_str::<Rule>(&written).unwrap(), *rule);
+        }
+        assert!(serde_json::from_str::<Rule>("\"no.rule\"").is_err());
+    }
+}

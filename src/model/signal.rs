@@ -71,11 +71,6 @@ impl Signal {
             _ => DefaultAction::Terminate,
         }
     }
-
-    /// Whether the process is never asked: SIGKILL and SIGSTOP.
-    pub fn is_unstoppable(self) -> bool {
-        self == Self::KILL || self == Self::STOP
-    }
 }
 
 impl fmt::Display for Signal {
@@ -137,6 +132,22 @@ mod tests {
         for text in ["NOSUCH", "0", "65", "-1", "", "SIG", "RTMIN+x", "RTMIN+2147483647"] {
             let error = text.parse::<Signal>().unwrap_err();
             assert_eq!(error.to_string(), alloc::format!("invalid signal: {text}"));
+        }
+    }
+
+    #[test]
+    fn without_a_handler_the_kernel_does_what_the_manual_says() {
+        let ending = ["HUP", "INT", "QUIT", "KILL", "USR1", "SEGV", "PIPE", "TERM", "SYS", "RTMIN"];
+        let told = [
+            (DefaultAction::Terminate, ending.as_slice()),
+            (DefaultAction::Ignore, &["CHLD", "URG", "WINCH"]),
+            (DefaultAction::Stop, &["STOP", "TSTP", "TTIN", "TTOU"]),
+            (DefaultAction::Continue, &["CONT"]),
+        ];
+        for (action, names) in told {
+            for name in names {
+                assert_eq!(name.parse().map(Signal::default_action), Ok(action), "{name}");
+            }
         }
     }
 

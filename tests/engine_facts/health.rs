@@ -168,6 +168,35 @@ steps:
 }
 
 #[test]
+fn a_probe_has_half_a_minute_by_default() {
+    let told = holds(
+        "
+containers: { web: { health: { test: [sleep, '40'], interval: 2s, retries: 1 } } }
+steps:
+  - run: web
+  - wait: 1m
+",
+    );
+    assert_eq!(told.times_of("health_status"), [32.0]);
+}
+
+#[test]
+fn a_phase_of_a_behaviour_is_over_at_the_very_moment_that_it_says() {
+    let told = holds(
+        "
+containers:
+  web:
+    health: { interval: 1s, retries: 1 }
+    behavior: { health: [{ for: 2s, ok: true }, { for: 1s, ok: false }] }
+steps:
+  - run: web
+  - wait: 5s
+",
+    );
+    assert_eq!(told.times_of("health_status"), [1.0, 2.0]);
+}
+
+#[test]
 fn probes_go_on_during_a_stop() {
     holds(
         "

@@ -1,9 +1,11 @@
 //! What the simulator is too quick for: observations fed by hand, one by one, and the effects in their order.
 
 use terrarium::model::{
-    Action, Command, Effect, Effects, Ending, ExecId, ExecSpec, Failure, Host, HostFacts, Id, Name,
-    Observation, Oom, Outcome, Removal, Signal, State, Ticket, Timer, Verb, Within,
+    ContainerSpec, Ending, ExecId, ExecSpec, Freezer, Limits, MemorySwap, Observation, Oom, PortBinding,
+    Protocol, Removal, RestartPolicy, Signal, State, Timer, Verb, Within,
 };
+
+use crate::hand::{Hand, NOTHING, STOP, create, ended, failure, it};
 
 #[test]
 fn the_stop_of_a_paused_container_sends_thaws_and_only_then_counts() {
@@ -223,91 +225,105 @@ fn what_was_paused_during_its_stop_counts_as_paused_until_sigkill_has_ended_it()
     assert_eq!(hand.state(), State::Paused);
 }
 
-const STOP: Verb = Verb::Stop { timeout: None, signal: None };
-const NOTHING: [&str; 0] = [];
-
-/// One container, led by hand. The tickets are counted from 0.
-struct Hand {
-    host: Host,
-    asked: u64,
+#[test]
+fn what_was_asked_for_is_known_with_all_updates_since() {
+    let mut hand = Hand::with_created();
+    let limits = Limits { pids: Some(5), ..Limits::default() };
+    hand.ask(Verb::Update { restart: Some(RestartPolicy::Always), limits });
+    let spec = hand.host.spec(&it()).unwrap();
+    assert_eq!((spec.restart, spec.pids, spec.memory), (RestartPolicy::Always, Some(5), None));
 }
 
-impl Hand {
-    fn new() -> Self {
-        Self { host: Host::new(HostFacts::ASSUMED), asked: 0 }
-    }
-
-    fn with_created() -> Self {
-        let mut hand = Self::new();
-        hand.ask(create());
-        hand.see(Observation::NameGranted);
-        hand.see(Observation::Prepared);
-        hand
-    }
-
-    fn with_running() -> Self {
-        let mut hand = Self::with_created();
-        hand.ask(Verb::Start);
-        hand.see(Observation::Executed);
-        hand
-    }
-
-    /// Asks for something that is not refused.
-    fn ask(&mut self, verb: Verb) -> Vec<String> {
-        let ticket = Ticket(self.asked);
-        self.asked += 1;
-        words(self.host.command(ticket, &Command { container: it(), verb }).unwrap())
-    }
-
-    fn refused(&mut self, verb: Verb) -> String {
-        let command = Command { container: it(), verb };
-        self.host.command(Ticket(u64::MAX), &command).unwrap_err().reason.to_string()
-    }
-
-    fn see(&mut self, seen: Observation) -> Vec<String> {
-        words(self.host.observe(self.host.id(&it()).unwrap_or(Id(0)), seen))
-    }
-
-    fn state(&self) -> State {
-        self.host.status(&it()).state
+#[test]
+fn only_where_the_v1_freezer_holds_it_back_is_a_frozen_container_thawed_for_sigkill() {
+    let kill = Verb::Kill { signal: Signal::KILL };
+    for (freezer, thaws) in [(Freezer::CgroupV1, true), (Freezer::CgroupV2, false), (Freezer::Signals, false)]
+    {
+        for verb in [kill.clone(), Verb::Remove(Removal::Forced)] {
+            let mut hand = Hand::running_on(freezer);
+            hand.ask(Verb::Pause);
+            hand.see(Observation::Frozen);
+            let effects = hand.ask(verb.clone());
+            assert_eq!(effects.contains(&"Thaw".to_owned()), thaws, "{freezer:?}: {effects:?}");
+            let effects = Hand::running_on(freezer).ask(verb);
+            assert!(!effects.contains(&"Thaw".to_owned()), "{freezer:?}, not frozen: {effects:?}");
+        }
     }
 }
 
-fn words(effects: Effects) -> Vec<String> {
-    let word = |effect| match effect {
-        Effect::Act(_, action) => deed(&action),
-        Effect::Moved(moved) => format!("{} → {}", moved.from, moved.to),
-        Effect::Emitted(event) => format!("event {}", event.kind),
-        Effect::Reply(ticket, Outcome::Done) => format!("answer {} done", ticket.0),
-        Effect::Reply(ticket, Outcome::Exited(code)) => format!("answer {} exited {code}", ticket.0),
-        Effect::Reply(ticket, Outcome::Noop) => format!("answer {} noop", ticket.0),
-        Effect::Reply(ticket, Outcome::Refused(refusal)) => format!("answer {} {}", ticket.0, refusal.reason),
-        Effect::Reply(ticket, Outcome::Failed(failure)) => format!("answer {} failed: {failure}", ticket.0),
-    };
-    effects.0.into_iter().map(word).collect()
+#[test]
+fn what_is_asked_while_it_is_being_killed_waits_for_its_death_but_another_kill_does_not() {
+    let kill = |signal| Verb::Kill { signal };
+    let mut hand = Hand::with_running();
+    hand.ask(kill(Signal::KILL));
+    assert_eq!(hand.ask(STOP), NOTHING);
+    assert_eq!(hand.ask(kill(Signal::TERM)), NOTHING);
+    assert_eq!(hand.ask(kill(Signal::KILL)), ["event kill SIGKILL", "Signal(SIGKILL)"]);
+    let effects = hand.see(ended(137));
+    let answers = ["answer 2 done", "answer 5 done", "answer 3 noop", "answer 4 it is not running"];
+    assert!(effects.ends_with(&answers.map(str::to_owned)), "{effects:?}");
 }
 
-fn deed(action: &Action) -> String {
-    match action {
-        Action::ClaimName(name) => format!("ClaimName({name})"),
-        Action::ReleaseName(name) => format!("ReleaseName({name})"),
-        Action::Prepare { .. } => "Prepare".into(),
-        other => format!("{other:?}"),
+#[test]
+fn a_command_inside_that_ends_while_its_container_is_removed_tells_its_own_code() {
+    let mut hand = Hand::with_running();
+    hand.ask(Verb::Exec(ExecSpec::of(&["sleep".into()])));
+    hand.see(Observation::Within(Within::ExecBegan(ExecId(0))));
+    hand.ask(Verb::Remove(Removal::Forced));
+    assert_eq!(
+        hand.see(Observation::Within(Within::ExecEnded(ExecId(0), 7))),
+        ["event exec_die 7", "answer 2 exited 7"]
+    );
+}
+
+#[test]
+fn a_start_by_its_policy_that_fails_leaves_it_stopped() {
+    let mut hand =
+        Hand::running_of(ContainerSpec { restart: RestartPolicy::Always, ..ContainerSpec::default() });
+    hand.see(ended(3));
+    assert_eq!(hand.see(Observation::Fired(Timer::BackOff)), ["Prepare"]);
+    assert_eq!(hand.see(Observation::PrepareFailed(failure())), ["Discard", "restarting → stopped"]);
+    assert_eq!((hand.state(), hand.exit()), (State::Stopped, Some(3)));
+}
+
+#[test]
+fn a_grant_that_comes_twice_starts_nothing_twice() {
+    let port = PortBinding { ip: None, host: Some(18080), container: 80, protocol: Protocol::Tcp };
+    let mut hand = Hand::created_of(ContainerSpec { publish: vec![port], ..ContainerSpec::default() });
+    hand.ask(Verb::Start);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), ["Execute"]);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), NOTHING);
+    hand.see(Observation::Executed);
+    hand.see(ended(0));
+    hand.ask(Verb::Start);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), ["Prepare"]);
+    assert_eq!(hand.see(Observation::PortsGranted(vec![])), NOTHING);
+}
+
+#[test]
+fn what_has_no_name_yet_has_no_process_that_could_end() {
+    let mut hand = Hand::new();
+    hand.ask(create());
+    assert_eq!(hand.see(ended(137)), NOTHING);
+    assert_eq!(hand.see(Observation::NameGranted), ["absent → creating", "Prepare"]);
+}
+
+#[test]
+fn a_new_limit_on_memory_or_on_swap_takes_both_along_and_another_neither() {
+    let (memory, memory_swap) = (Some(64 << 20), Some(MemorySwap::Both(128 << 20)));
+    let mut hand = Hand::created_of(ContainerSpec { memory, memory_swap, ..ContainerSpec::default() });
+    for (asked, told) in [
+        (
+            Limits { memory: Some(96 << 20), ..Limits::default() },
+            Limits { memory: Some(96 << 20), memory_swap, ..Limits::default() },
+        ),
+        (
+            Limits { memory_swap: Some(MemorySwap::Unlimited), ..Limits::default() },
+            Limits { memory: Some(96 << 20), memory_swap: Some(MemorySwap::Unlimited), ..Limits::default() },
+        ),
+        (Limits { pids: Some(5), ..Limits::default() }, Limits { pids: Some(5), ..Limits::default() }),
+    ] {
+        let effects = hand.ask(Verb::Update { restart: None, limits: asked });
+        assert_eq!(effects[0], format!("Limit({told:?})"));
     }
-}
-
-fn it() -> Name {
-    Name::new("it").unwrap()
-}
-
-fn create() -> Verb {
-    Verb::Create(Box::default())
-}
-
-fn ended(code: i32) -> Observation {
-    Observation::Ended(Ending { code, oom: Oom::None })
-}
-
-fn failure() -> Failure {
-    Failure { code: None, message: "it went wrong".into() }
 }

@@ -3,7 +3,12 @@
 
 mod at_random;
 mod by_hand;
+mod hand;
+mod keeper;
 mod life;
+mod names;
+mod probes;
+mod reboot;
 mod restart;
 mod stage;
 mod stop;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use terrarium::model::{Behavior, ContainerSpec, RestartPolicy, State};
+use terrarium::model::{Behavior, ContainerSpec, RestartPolicy, State, Timer};
 
 use crate::stage::{brief, failing, life, life_of, plain, signal};
 
@@ -35,6 +35,14 @@ fn a_policy_waits_twice_as_long_each_time_up_to_a_minute() {
             60_000, 60_000
         ]
     );
+}
+
+#[test]
+fn the_waits_that_are_listed_are_those_that_are_waited() {
+    let listed: Vec<Duration> = Timer::back_offs().take(20).collect();
+    let mut waited = life_of(failing(RestartPolicy::Always), "create start 200s").waits();
+    waited.dedup();
+    assert_eq!(listed, waited);
 }
 
 #[test]
