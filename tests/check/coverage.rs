@@ -1,7 +1,7 @@
 //! What has to occur somewhere among all lives: a model that does nothing breaks no other rule.
 
 use terrarium::check::lives::{Venue, lived};
-use terrarium::check::rules::{Tally, judge_all};
+use terrarium::check::rules::{Tally, find, judge_all};
 use terrarium::check::space::{Reach, kinds, one};
 use terrarium::model::Freezer;
 
@@ -12,6 +12,15 @@ fn a_model_that_does_nothing_is_found_out() {
     let missed: Vec<&str> =
         judge_all(&Tally::default(), None).iter().map(|violation| violation.rule.name).collect();
     assert_eq!(missed, ["every-state-is-reached", "every-arrow-is-taken", "every-event-is-told"]);
+}
+
+#[test]
+fn one_may_ask_for_one_of_them_alone() {
+    let missed = judge_all(&Tally::default(), find("every-arrow-is-taken"));
+    assert_eq!(
+        missed.iter().map(|violation| violation.rule.name).collect::<Vec<_>>(),
+        ["every-arrow-is-taken"]
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod breaks;
 mod coverage;
 #[cfg(feature = "explore")]
 mod explorer;
+mod judged;
 mod lives;
 mod own_rules;
 mod regressions;

@@ -1,8 +1,11 @@
 //! What the simulator is too quick for: observations fed by hand, one by one, and the effects in their order.
 
+use std::time::Duration;
+
 use terrarium::model::{
-    ContainerSpec, Ending, ExecId, ExecSpec, Freezer, Limits, MemorySwap, Observation, Oom, PortBinding,
-    Protocol, Removal, RestartPolicy, Signal, State, Timer, Verb, Within,
+    Command, ContainerSpec, Effect, Ending, ExecId, ExecSpec, Freezer, Id, Limits, MemorySwap, Name,
+    Observation, Oom, PortBinding, Protocol, Removal, RestartPolicy, Signal, State, Ticket, Timer, Verb,
+    Within,
 };
 
 use crate::hand::{Hand, NOTHING, STOP, create, ended, failure, it};
@@ -326,4 +329,21 @@ fn a_new_limit_on_memory_or_on_swap_takes_both_along_and_another_neither() {
         let effects = hand.ask(Verb::Update { restart: None, limits: asked });
         assert_eq!(effects[0], format!("Limit({told:?})"));
     }
+}
+
+#[test]
+fn counts_that_are_brought_down_give_no_number_twice() {
+    let guest = || Verb::Exec(ExecSpec::of(&["sleep".into()]));
+    let mut hand = Hand::with_running();
+    for exec in [0, 1] {
+        hand.ask(guest());
+        hand.see(Observation::Within(Within::ExecBegan(ExecId(exec))));
+    }
+    hand.see(Observation::Within(Within::ExecEnded(ExecId(0), 0)));
+    hand.host.saturate_counts(3, Duration::from_secs(1));
+    let effects = hand.ask(guest());
+    assert!(effects[2].starts_with("Exec { exec: ExecId(2)"), "{effects:?}");
+    let other = Command { container: Name::new("other").unwrap(), verb: create() };
+    let effects = hand.host.command(Ticket(10), &other).unwrap();
+    assert!(matches!(effects.0[0], Effect::Act(Id(1), _)), "{effects:?}");
 }

@@ -58,11 +58,6 @@ fn a_stop_wakes(moment: &Moment<'_>) -> Option<String> {
 }
 
 fn told_as_asked(moment: &Moment<'_>) -> Option<String> {
-    // Requests of before this moment, and the one that made it.
-    let asked = |wanted: &[Asked]| {
-        let open = moment.past.open.values().chain(moment.now.open.values());
-        open.filter(|request| wanted.contains(&request.verb)).count() > 0 || asks(moment.input, wanted)
-    };
     moment.events().find_map(|kind| {
         let wanted: &[Asked] = match kind {
             EventKind::Stop => &[Asked::Stop, Asked::Restart],
@@ -72,8 +67,9 @@ fn told_as_asked(moment: &Moment<'_>) -> Option<String> {
             EventKind::Rename => &[Asked::Rename],
             _ => return None,
         };
-        (!asked(wanted))
-            .then(|| format!("{} is told of {}, and nobody asked for one", kind.action(), moment.name))
+        // Before this moment, or by what has made it.
+        let asked = moment.past.is_asked(wanted) || asks(moment.input, wanted);
+        (!asked).then(|| format!("{} is told of {}, and nobody asked for one", kind.action(), moment.name))
     })
 }
 
