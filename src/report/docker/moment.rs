@@ -101,7 +101,7 @@ fn before(text: &str, now: SystemTime) -> Option<SystemTime> {
             "h" => 3600.0,
             _ => return None,
         };
-        sum += Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()?;
+        sum = sum.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()?)?;
         rest = &behind[length..];
     }
     if ahead { now.checked_add(sum) } else { now.checked_sub(sum) }
@@ -140,7 +140,8 @@ fn offset(time: &str) -> Option<(&str, i64)> {
     let Some(at) = time.rfind(['+', '-']) else { return Some((time, 0)) };
     let (time, zone) = time.split_at(at);
     let (hours, minutes) = zone[1..].split_once(':')?;
-    let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
+    let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
+    let seconds = i64::from(hours) * 3600 + i64::from(minutes) * 60;
     Some((time, if zone.starts_with('-') { -seconds } else { seconds }))
 }
 
@@ -213,7 +214,9 @@ mod tests {
         ] {
             assert_eq!(read(text, now), Ok(expected), "{text}");
         }
-        for text in ["", "xx", "10", "10x", "1970-13-01", "1970-01-02T25:00", "-"] {
+        let ages = "18446744073709549568s18446744073709549568s";
+        let far = "1970-01-02T01:00+9223372036854775807:00";
+        for text in ["", "xx", "10", "10x", "1970-13-01", "1970-01-02T25:00", "-", ages, far] {
             assert_eq!(read(text, now).is_ok(), text == "10", "{text}");
         }
     }

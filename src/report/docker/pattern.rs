@@ -3,6 +3,9 @@
 //! `^` and `$` are its ends, `.` is any letter, `[a-z]` one of these, `*`, `+` and `?` say how often, `a|b` is either, `\` takes a
 //! sign as it is. Whatever else stands there stands for itself.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 /// One that was read.
@@ -101,22 +104,30 @@ fn one_of(letters: &mut std::str::Chars<'_>) -> Option<What> {
     (!ranges.is_empty()).then_some(What::OneOf { ranges, but_not: bare.is_some() })
 }
 
+/// Whether a text has it, beginning there. Item by item, it is known up to where they may have come so far: so a long pattern takes
+/// no longer than its length and that of the text have it.
 fn matches(items: &[Item], letters: &[char], at: usize) -> bool {
-    let Some((item, rest)) = items.split_first() else { return true };
-    match item.what {
-        What::Begin => return at == 0 && matches(rest, letters, at),
-        What::End => return at == letters.len() && matches(rest, letters, at),
-        _ => {}
+    let mut places = BTreeSet::from([at]);
+    for item in items {
+        places = places.iter().flat_map(|at| behind(item, letters, *at)).collect();
     }
+    !places.is_empty()
+}
+
+/// Up to where an item may reach that begins there.
+fn behind(item: &Item, letters: &[char], at: usize) -> RangeInclusive<usize> {
+    let nowhere = RangeInclusive::new(1, 0);
     let is = |at: usize| letters.get(at).is_some_and(|letter| stands_for(&item.what, *letter));
-    let (least, most) = match item.often {
-        Often::Once => (1, 1),
-        Often::Optional => (0, 1),
-        Often::Any => (0, letters.len()),
-        Often::Some => (1, letters.len()),
+    let (least, most) = match (&item.what, item.often) {
+        (What::Begin, _) => return if at == 0 { at..=at } else { nowhere },
+        (What::End, _) => return if at == letters.len() { at..=at } else { nowhere },
+        (_, Often::Once) => (1, 1),
+        (_, Often::Optional) => (0, 1),
+        (_, Often::Any) => (0, letters.len()),
+        (_, Often::Some) => (1, letters.len()),
     };
     let run = (at..).take(most).take_while(|at| is(*at)).count();
-    (least..=run).rev().any(|count| matches(rest, letters, at + count))
+    at + least..=at + run
 }
 
 fn stands_for(what: &What, letter: char) -> bool {
@@ -164,5 +175,13 @@ mod tests {
             let said = Pattern::new(pattern).map_or_else(|error| error.to_string(), |_| String::new());
             assert!(pattern == "[a" || said.contains(why), "{pattern}: {said}");
         }
+    }
+
+    #[test]
+    fn a_long_pattern_takes_no_longer_than_it_is() {
+        assert!(Pattern::new(&format!("^{}a$", "a?".repeat(20_000))).unwrap().is_in("a"));
+        let text = "a".repeat(50);
+        assert!(Pattern::new(&format!("^{}{text}$", "a?".repeat(50))).unwrap().is_in(&text));
+        assert!(!Pattern::new(&format!("^{}b", "a*".repeat(50))).unwrap().is_in(&text));
     }
 }
