@@ -87,7 +87,11 @@ impl Keyring {
             return Ok(format!("docker-credential-{helper}"));
         }
         let auth = STANDARD.encode(format!("{}:{}", credentials.user, credentials.secret));
-        config["auths"][key] = json!({ "auth": auth });
+        let auths = config.as_object_mut().map(|all| all.entry("auths").or_insert_with(|| json!({})));
+        let Some(auths) = auths.and_then(Value::as_object_mut) else {
+            return Err(failed("store")(format!("{} has no map of `auths`", self.path.display())));
+        };
+        auths.insert(key.to_owned(), json!({ "auth": auth }));
         self.write(&config)?;
         Ok(self.path.display().to_string())
     }
@@ -194,5 +198,11 @@ mod tests {
         let mode =
             std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&keyring.path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
+        for damaged in ["[]", r#"{"auths":7}"#, "null"] {
+            fs::write(&keyring.path, damaged).unwrap();
+            let said = keyring.store("docker.io", &mine).unwrap_err().to_string();
+            assert!(said.contains("has no map of `auths`"), "{said}");
+            assert_eq!(keyring.find("docker.io").unwrap(), None);
+        }
     }
 }
