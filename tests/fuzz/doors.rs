@@ -13,7 +13,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use oci_spec::runtime::Spec;
 use serde::de::DeserializeOwned;
@@ -27,6 +27,8 @@ use terrarium::image::resolve::{exposed, resolve};
 use terrarium::image::store::Store;
 use terrarium::keeper::control::{Heard, Hearing, Patience, Reply, Request};
 use terrarium::model::ContainerSpec;
+use terrarium::report::docker::moment;
+use terrarium::report::docker::pattern::Pattern;
 use terrarium::report::docker::template::Template;
 use terrarium::report::{Json, Paint, Text, Why};
 use terrarium::runtime::{Bundle, Root};
@@ -97,10 +99,18 @@ pub fn bundle(bytes: &[u8]) {
     let _ = Bundle { spec, root: Root::Directory(PathBuf::from("/")) }.check();
 }
 
-/// Words are separated by null bytes, as in /proc/PID/cmdline.
+/// Words are separated by null bytes, as in /proc/PID/cmdline. Each is also read as what a verb reads later: a moment, a pattern.
 pub fn flags(bytes: &[u8]) {
     let words = bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
-    let _ = terrarium::cli::understand([OsString::from("terrarium")].into_iter().chain(words));
+    let _ = terrarium::cli::understand([OsString::from("terrarium")].into_iter().chain(words.clone()));
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 31);
+    for word in words {
+        let word = word.to_string_lossy();
+        let _ = (
+            moment::read(&word, now),
+            Pattern::new(&word).is_ok_and(|pattern| pattern.is_in("web-and-more")),
+        );
+    }
 }
 
 /// As a Dockerfile that the simulator builds, and as the `.dockerignore` beside it.

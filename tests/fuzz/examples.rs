@@ -48,7 +48,7 @@ pub fn bundles() -> Vec<Vec<u8>> {
 }
 
 /// Lines with the flags that are read in ways of their own.
-const LINES: [&str; 14] = [
+const LINES: [&str; 16] = [
     "run -d --name web -p 8080:80/udp -v /data:/data:ro --tmpfs /t:size=1m -m 64m --cpus 0.5 --restart on-failure:3 lab sh",
     "create -it -e A=B --env C -w /d -u 1:2 --health-cmd true --health-interval 1s --stop-signal 15 --stop-timeout -1 lab",
     "run --network container:a --cap-add ALL --security-opt no-new-privileges --memory-swap -1 --cpu-shares 2 -P lab",
@@ -62,6 +62,8 @@ const LINES: [&str; 14] = [
     "check --rule list --cases 3",
     "cp a:/b c",
     "logs -f --tail 3 --since 1m a",
+    "logs --since 2026-01-02T03:04:05.6+07:00 --until 1h1m1.5s a",
+    "ps --filter name=^w[a-z]*b?$|.+",
     "build -t a:b --build-arg C=d --target e --no-cache .",
 ];
 
