@@ -23,8 +23,10 @@ use crate::scenario::replay::{Play, simulate};
 
 /// Check the rules that every life keeps
 ///
-/// First on the model: all lives of one container; of one that is asked two things at once and of several, up to a depth. Then at random on an engine: whole lives, each compared with what was
-/// predicted. With FILE: all orders in which its commands can be asked for.
+/// First on the model: all lives of one container; of one that is asked two
+/// things at once and of several, up to a depth. Then at random on an engine:
+/// whole lives, each compared with what was predicted. With FILE: all orders in
+/// which its commands can be asked for.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,

@@ -19,6 +19,7 @@ use crate::model::{ContainerSpec, Failure, LAB_IMAGE};
 #[derive(Args)]
 #[command(
     disable_help_flag = true,
+    override_usage = "terrarium create [OPTIONS] IMAGE [COMMAND [ARG...]]",
     after_help = "\
 Examples:
   terrarium create --name web lab       all is there, nothing runs yet

@@ -16,9 +16,12 @@ use crate::model::{ExecSpec, Streams};
 
 /// Run a command in a running container
 #[derive(Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "terrarium exec [OPTIONS] CONTAINER COMMAND [ARG...]",
+    after_help = "\
 Exit status: the command's own; 125 if terrarium failed, 126 if the command
-cannot be executed.")]
+cannot be executed."
+)]
 pub(in super::super) struct Exec {
     /// Let it read what is typed here
     #[arg(short, long)]
@@ -53,7 +56,7 @@ pub(in super::super) struct Exec {
     detach_keys: DetachKeys,
 
     /// The container, and the command to run in it
-    #[arg(required = true, num_args = 2.., trailing_var_arg = true, value_name = "CONTAINER COMMAND [ARG...]")]
+    #[arg(required = true, num_args = 2.., trailing_var_arg = true, value_names = ["CONTAINER", "COMMAND"])]
     words: Vec<String>,
 }
 

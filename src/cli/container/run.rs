@@ -16,6 +16,7 @@ use crate::model::Verb;
 #[derive(Args)]
 #[command(
     disable_help_flag = true,
+    override_usage = "terrarium run [OPTIONS] IMAGE [COMMAND [ARG...]]",
     after_help = "\
 Examples:
   terrarium run --rm lab echo hello           its output is shown

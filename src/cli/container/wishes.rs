@@ -176,8 +176,8 @@ pub(super) struct Wishes {
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
 
-    /// The image, and the command to run in it
-    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE [COMMAND [ARG...]]")]
+    /// The image, and after it the command to run
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE")]
     words: Vec<String>,
 }
 
