@@ -66,7 +66,7 @@ impl From<CompareWord> for EngineWord {
 pub(super) enum EngineFailure {
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    #[error("cannot replay on this kernel: {0}")]
+    #[error("cannot replay on this kernel: {0}; the simulator can: --engine sim")]
     NoKernel(String),
     #[error("cannot replay on Docker: {0}")]
     NoDocker(String),
@@ -175,7 +175,7 @@ fn missing_registry(scenario: &Scenario) -> Option<String> {
     let mut hosts = images.filter_map(|image| image.split_once('/').map(|(host, _)| host.to_owned()));
     let is_here = |host: &String| host.starts_with("localhost:") || host.starts_with("127.");
     let missing = hosts.find(|host| is_here(host) && std::net::TcpStream::connect(host).is_err())?;
-    Some(format!("no registry listens at {missing} (start one there, or use --engine sim, which has one)"))
+    Some(format!("no registry listens at {missing} (start one there)"))
 }
 
 /// The scenario with what its containers' images say, and where those images are.

@@ -7,11 +7,13 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::directory::{CgroupError, join, processes};
+use super::directory::{CgroupError, join, processes, write};
 use super::limit::{self, LimitError};
 
 /// What the kernel can limit.
@@ -45,10 +47,12 @@ pub(super) enum Place {
     V1(PathBuf),
 }
 
-/// Where a process is that has made room in its own cgroup, so that it can hand controllers on to containers.
+/// Where terrarium's processes are that have made room in their own cgroup, so that it can hand controllers on to containers.
 pub(super) const ASIDE: &str = "terrarium-aside";
 /// What a cgroup hands on.
 const SUBTREE: &str = "cgroup.subtree_control";
+/// How often a cgroup is made room in for one controller.
+const TRIES: u32 = 10;
 
 impl Controller {
     /// All that a container can be limited with.
@@ -98,42 +102,78 @@ pub(super) fn has(cgroup: &Path, controller: Controller) -> bool {
     lists(cgroup, "cgroup.controllers", controller)
 }
 
-/// Whether it hands the controller on, or could, if need be without this process. The root of the hierarchy is the one
-/// cgroup without a type.
-pub(super) fn can_hand_on(cgroup: &Path, controller: Controller) -> bool {
-    let is_root = || !cgroup.join("cgroup.type").exists();
-    hands_on(cgroup, controller) || is_root() || processes(cgroup).iter().all(|pid| *pid == Pid::this())
+/// Whether nobody is in it who would have to stay: the root of a hierarchy hands on whoever is in it, and terrarium's own
+/// processes step aside.
+pub(super) fn can_make_room(cgroup: &Path) -> bool {
+    is_root(cgroup) || processes(cgroup).into_iter().all(is_terrarium)
+}
+
+/// Before it gets a child. A cgroup that hands on CPU time alone still takes processes in, and then the kernel lets none into
+/// its children: what it hands on to nobody, it takes back.
+pub(super) fn prepare_for_children(cgroup: &Path) -> Result<(), CgroupError> {
+    let listed = fs::read_to_string(cgroup.join(SUBTREE)).unwrap_or_default();
+    if is_root(cgroup) || listed.trim().is_empty() || processes(cgroup).is_empty() {
+        return Ok(());
+    }
+    let back: Vec<String> = listed.split_whitespace().map(|controller| format!("-{controller}")).collect();
+    write(cgroup, SUBTREE, &back.join(" "), "take back controllers in")
 }
 
 /// Has a controller handed on from `base` down to the cgroup `path` beneath it.
 pub(super) fn hand_on(base: &Path, path: &Path, controller: Controller) -> Result<(), LimitError> {
     let between: Vec<&Path> = path.ancestors().skip(1).collect();
     for cgroup in between.into_iter().rev().map(|way| base.join(way)) {
-        if hands_on(&cgroup, controller) {
-            continue;
-        }
-        if cgroup.join("cgroup.type").exists() && processes(&cgroup) == [Pid::this()] {
-            step_aside(&cgroup)?;
-        }
-        limit::set(&cgroup, SUBTREE, &format!("+{}", controller.name())).map_err(|error| match error {
-            LimitError::Write { source, .. } if source.kind() == io::ErrorKind::ResourceBusy => {
-                LimitError::Lack { controller, lack: Lack::Occupied }
+        let mut tries = 1..=TRIES;
+        while !hands_on(&cgroup, controller) {
+            make_room(&cgroup)?;
+            match limit::set(&cgroup, SUBTREE, &format!("+{}", controller.name())) {
+                Err(LimitError::Write { source, .. }) if source.kind() == io::ErrorKind::ResourceBusy => {
+                    // One of ours may have come in just now.
+                    if tries.next().is_none() || !can_make_room(&cgroup) {
+                        return Err(LimitError::Lack { controller, lack: Lack::Occupied });
+                    }
+                }
+                written => written?,
             }
-            error => error,
-        })?;
+        }
     }
     Ok(())
 }
 
-/// Moves this process from a cgroup to one beneath it.
-fn step_aside(cgroup: &Path) -> Result<(), CgroupError> {
+/// Moves terrarium's processes from a cgroup to one beneath it: this one, and perhaps the command that has begun this keeper, or
+/// other keepers.
+fn make_room(cgroup: &Path) -> Result<(), CgroupError> {
+    if is_root(cgroup) {
+        return Ok(());
+    }
     let aside = cgroup.join(ASIDE);
-    // Another thread may just be doing the same.
-    fs::create_dir_all(&aside).map_err(|source| {
-        let path = aside.clone();
-        CgroupError { action: "create", path, source }
-    })?;
-    join(&aside, Pid::this())
+    for pid in processes(cgroup).into_iter().filter(|pid| is_terrarium(*pid)) {
+        // Another of them may just be doing the same.
+        fs::create_dir_all(&aside).map_err(|source| {
+            let path = aside.clone();
+            CgroupError { action: "create", path, source }
+        })?;
+        match join(&aside, pid) {
+            // It has ended meanwhile.
+            Err(error) if error.source.raw_os_error() == Some(Errno::ESRCH as i32) => {}
+            joined => joined?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether a process runs the program that this one runs.
+fn is_terrarium(pid: Pid) -> bool {
+    let program = |pid: Pid| {
+        let program = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+        Some((program.dev(), program.ino()))
+    };
+    pid == Pid::this() || program(pid).is_some_and(|its| program(Pid::this()) == Some(its))
+}
+
+/// The one cgroup without a type.
+fn is_root(cgroup: &Path) -> bool {
+    !cgroup.join("cgroup.type").exists()
 }
 
 fn hands_on(cgroup: &Path, controller: Controller) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
+use super::controller::prepare_for_children;
 use super::directory::{CgroupError, descend, processes, remove};
 use super::{Layout, v1, v2};
 
@@ -20,7 +21,10 @@ pub(in crate::runtime) enum Home {
 impl Home {
     pub(super) fn make(layout: &Layout, path: &Path) -> Result<Self, CgroupError> {
         match layout {
-            Layout::V2 { base } => v2::Cgroup::make(base.join(path)).map(Self::V2),
+            Layout::V2 { base } => {
+                prepare_for_children(base)?;
+                v2::Cgroup::make(base.join(path)).map(Self::V2)
+            }
             Layout::V1 { freezer, cpuacct } => {
                 let cpuacct = cpuacct.as_ref().map(|base| base.join(path));
                 v1::Cgroup::make(freezer.join(path), cpuacct).map(Self::V1)

@@ -39,7 +39,7 @@ impl Host {
         if let Layout::V2 { base } = layout
             && controller::has(base, controller)
         {
-            let able = controller::can_hand_on(base, controller);
+            let able = controller::can_make_room(base);
             return able.then(|| Place::Unified(base.clone())).ok_or(Lack::Occupied);
         }
         let name = controller.name();

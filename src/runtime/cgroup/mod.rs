@@ -124,10 +124,16 @@ impl Cgroups {
 
     /// What they cannot be limited with, and why.
     pub fn lacks(&self) -> Vec<(Controller, Lack)> {
-        self.places
-            .iter()
-            .filter_map(|(controller, place)| Some((*controller, place.as_ref().err().copied()?)))
-            .collect()
+        Controller::ALL.iter().filter_map(|controller| Some((*controller, self.lack(*controller)?))).collect()
+    }
+
+    /// Why they cannot be limited with this one; nothing if they can.
+    pub fn lack(&self, controller: Controller) -> Option<Lack> {
+        match self.places.get(&controller) {
+            Some(Ok(_)) => None,
+            Some(Err(lack)) => Some(*lack),
+            None => Some(Lack::Missing),
+        }
     }
 
     /// Which hierarchies this host has, in a word or two.

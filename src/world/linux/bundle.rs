@@ -15,43 +15,45 @@ use crate::lab::{
     image::{ImageError, init_of},
 };
 use crate::model::{ContainerSpec, LAB_IMAGE, MemorySwap, Name, NetworkMode};
-use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Root, default_spec};
+use crate::runtime::{Bundle, Cgroups, Controller, Isolation, Lack, Root, default_spec};
 
 /// A container that cannot be brought to life on this kernel.
 #[derive(Debug, Error)]
-#[error("{container} asks for {what} (the simulator can: --engine sim)")]
-pub struct Unlivable {
-    container: Name,
-    what: &'static str,
+pub enum Unlivable {
+    /// Nothing would enforce its limit.
+    #[error("{container} asks for a `{limit}` limit, but {lack}")]
+    Limit {
+        /// Whose.
+        container: Name,
+        /// What is to be limited, in the words of a scenario.
+        limit: &'static str,
+        /// Why that cannot be.
+        lack: Lack,
+    },
+    /// It cannot join the network of another.
+    #[error("{container} asks for another container's `network`, which takes root (run as root)")]
+    Network {
+        /// Who.
+        container: Name,
+    },
 }
 
 /// Whether a container can live on a kernel.
 pub fn check(name: &Name, spec: &ContainerSpec, cgroups: &Cgroups) -> Result<(), Unlivable> {
-    let can = cgroups.can_limit();
-    let lacks = |limit: Controller| !can.contains(&limit);
-    let user = !geteuid().is_root();
-    let wishes = [
-        (
-            spec.memory.is_some() && lacks(Controller::Memory),
-            "a `memory` limit, for which this host lends no cgroup",
-        ),
-        (
-            (spec.cpus.is_some() || spec.cpu_shares.is_some()) && lacks(Controller::Cpu),
-            "a `cpus` limit, for which this host lends no cgroup",
-        ),
-        (
-            spec.pids.is_some() && lacks(Controller::Pids),
-            "a `pids` limit, for which this host lends no cgroup",
-        ),
-        (
-            user && matches!(spec.network, NetworkMode::Container(_)),
-            "another container's `network`, which takes root",
-        ),
+    let limits = [
+        ("memory", Controller::Memory, spec.memory.is_some()),
+        ("cpus", Controller::Cpu, spec.cpus.is_some() || spec.cpu_shares.is_some()),
+        ("pids", Controller::Pids, spec.pids.is_some()),
     ];
-    match wishes.into_iter().find(|(wished, _)| *wished) {
-        Some((_, what)) => Err(Unlivable { container: name.clone(), what }),
-        None => Ok(()),
+    for (limit, controller, _) in limits.into_iter().filter(|(_, _, is_wished)| *is_wished) {
+        if let Some(lack) = cgroups.lack(controller) {
+            return Err(Unlivable::Limit { container: name.clone(), limit, lack });
+        }
     }
+    if matches!(spec.network, NetworkMode::Container(_)) && !geteuid().is_root() {
+        return Err(Unlivable::Network { container: name.clone() });
+    }
+    Ok(())
 }
 
 /// What was asked for cannot be written down as a bundle.
