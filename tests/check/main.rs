@@ -8,6 +8,7 @@ mod coverage;
 mod explorer;
 mod judged;
 mod lives;
+mod noted;
 mod own_rules;
 mod regressions;
 mod space;
