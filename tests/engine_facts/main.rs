@@ -15,6 +15,7 @@ mod reboot;
 mod remove;
 mod resources;
 mod restart_policy;
+mod rights;
 mod signals;
 mod stop;
 mod stop_of_a_paused;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use terrarium::check::moment::{Asked, Input, Moment, Past, Request};
-use terrarium::check::rules::{find, judge, judge_rest};
+use terrarium::check::rules::{Tally, find, judge, judge_rest};
 use terrarium::model::{
     Action, Command, Effect, Event, EventKind, Freezer, Id, Name, Outcome, Refusal, Resources, Rule, State,
     Status, Ticket, Timer, Transition, Verb,
@@ -60,7 +60,11 @@ impl Scene {
     }
 
     pub(crate) fn moving(self, from: State, to: State) -> Self {
-        let moved = Transition { container: web(), from, to, rule: Rule::ExitCode };
+        self.moving_by(Rule::ExitCode, from, to)
+    }
+
+    pub(crate) fn moving_by(self, rule: Rule, from: State, to: State) -> Self {
+        let moved = Transition { container: web(), from, to, rule };
         self.with(|scene| scene.effects.push(Effect::Moved(moved)))
     }
 
@@ -85,9 +89,18 @@ impl Scene {
 
     /// What a rule finds wrong when this happens.
     pub(crate) fn judged(&self, rule: &str, input: Input<'_>) -> Option<String> {
-        let name = web();
-        let moment = Moment {
-            name: &name,
+        let mut found = Vec::new();
+        judge(&self.moment(&web(), input), Some(find(rule).unwrap()), &mut found);
+        found.pop().map(|violation| violation.seen)
+    }
+
+    pub(crate) fn counted(&self, tally: &mut Tally) {
+        tally.count(&self.moment(&web(), Input::TimePassed));
+    }
+
+    fn moment<'a>(&'a self, name: &'a Name, input: Input<'a>) -> Moment<'a> {
+        Moment {
+            name,
             at: self.at,
             input,
             effects: &self.effects,
@@ -100,10 +113,7 @@ impl Scene {
             now: &self.now,
             others: &self.others,
             freezer: self.freezer,
-        };
-        let mut found = Vec::new();
-        judge(&moment, Some(find(rule).unwrap()), &mut found);
-        found.pop().map(|violation| violation.seen)
+        }
     }
 
     /// What a rule finds wrong when nothing but time passes.
