@@ -1,11 +1,14 @@
 //! However a replay ends, its containers end with it; and what it could not clear itself, the next one clears.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use terrarium::engine::Local;
 use terrarium::engine::trace::{Audience, Closing, Opening, StepOpening, StepTrace};
 use terrarium::runtime::{Step, steps};
@@ -80,6 +83,36 @@ impl Audience for Clumsy {
     fn closing(&mut self, _: &Closing) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn lives_at_random_that_are_cut_short_say_how_they_went_until_then() {
+    if is_forbidden("a check that is cut short") {
+        return;
+    }
+    let theatre = Theatre::new();
+    let check = Command::new(env!("CARGO_BIN_EXE_terrarium"))
+        .arg("--root")
+        .arg(theatre.root())
+        .args(["check", "--engine", "linux", "--cases", "100000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Each life has a directory of its own, which goes with it.
+    let mut houses = BTreeSet::new();
+    eventually("the first life is over", || {
+        let made = theatre.remains().into_iter().filter(|path| path.is_dir());
+        houses.extend(made.filter_map(|house| fs::metadata(house).ok()?.created().ok()));
+        houses.len() > 1
+    });
+    kill(Pid::from_raw(check.id().cast_signed()), Signal::SIGINT).unwrap();
+    let output = check.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("on this kernel had gone as predicted until then"), "{told}{complaint}");
+    assert!(complaint.starts_with("terrarium: interrupted by SIGINT"), "{complaint}");
+    assert_eq!(theatre.remains(), Vec::<PathBuf>::new());
 }
 
 #[test]

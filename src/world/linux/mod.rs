@@ -52,6 +52,7 @@ use crate::runtime::{self, Cgroups, Isolation, Progress, Stdio, Swap};
 
 pub use self::bundle::{Unlivable, check};
 pub use self::house::{HouseError, RUN, clear_dead_runs, runs};
+pub use self::watch::Composure;
 
 /// How long a freezer may take before the pause is given up.
 const FREEZE_DEADLINE: Duration = Duration::from_secs(5);

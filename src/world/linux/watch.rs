@@ -54,16 +54,15 @@ pub(super) struct Watch {
     meanings: BTreeMap<u64, (Id, Source)>,
     tokens: u64,
     signals: SignalFd,
-    mask_before: SigSet,
+    // Last: what is pending is heard before it could end the process.
+    _composure: Composure,
 }
 
 impl Watch {
-    /// From now on SIGINT, SIGTERM and SIGHUP end the waiting instead of the process, which has to tidy up first.
+    /// From now on the signals that end a process end the waiting instead.
     pub(super) fn new() -> io::Result<Self> {
-        let ends = SigSet::from_iter([KernelSignal::SIGINT, KernelSignal::SIGTERM, KernelSignal::SIGHUP]);
-        let mut mask_before = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ends), Some(&mut mask_before))?;
-        let signals = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let composure = Composure::begin()?;
+        let signals = SignalFd::with_flags(&ends(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
         Ok(Self {
@@ -72,7 +71,7 @@ impl Watch {
             meanings: BTreeMap::new(),
             tokens: SIGNALS,
             signals,
-            mask_before,
+            _composure: composure,
         })
     }
 
@@ -163,10 +162,29 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+/// While this is held, SIGINT, SIGTERM and SIGHUP wait for somebody to ask for them: whoever they would end has to tidy up first.
+#[derive(Debug)]
+pub struct Composure {
+    mask_before: SigSet,
+}
+
+impl Composure {
+    /// From now on, and until it is dropped.
+    pub fn begin() -> io::Result<Self> {
+        let mut mask_before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&ends()), Some(&mut mask_before))?;
+        Ok(Self { mask_before })
+    }
+}
+
+impl Drop for Composure {
     fn drop(&mut self) {
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask_before), None);
     }
+}
+
+fn ends() -> SigSet {
+    SigSet::from_iter([KernelSignal::SIGINT, KernelSignal::SIGTERM, KernelSignal::SIGHUP])
 }
 
 /// To whole milliseconds, never too early: waking up before a timer is due would only mean to sleep again.
