@@ -59,3 +59,32 @@ fn a_rule_that_holds_in_every_order_is_not_broken() {
     assert!(found.broken.is_none(), "{:?}", found.broken);
     assert!(found.all && found.tried > 2, "{found:?}");
 }
+
+#[test]
+fn an_order_in_which_one_does_not_wait_for_an_answer_is_found() {
+    let yaml = "title: T\ncontainers: { db: , web: }\nnever: [{ web: { state: stopping }, db: { state: paused } }]\nsteps:\n  - run: db\n  - run: web\n  - stop: { container: web, timeout: 1s }\n  - pause: db\n";
+    let found = orders(&parse("story", yaml).unwrap(), None);
+    let (broken, _) = found.broken.expect("db may be paused while web is stopping");
+    assert!(broken.to_yaml().contains("async"), "{}", broken.to_yaml());
+}
+
+#[test]
+fn every_order_is_tried_once() {
+    for (steps, count) in [
+        // What takes no time mixes as it likes, but keeps its order in each container.
+        ("[{ create: a }, { start: a }, { create: b }, { start: b }]", 6),
+        ("[{ create: a }, { start: a }, { create: b }, { create: c }]", 12),
+        // Time passes in one row, and nobody asks for anything else before it has passed.
+        ("[{ wait: 1s }, { wait: 2s }]", 1),
+        ("[{ wait: 1s }, { create: a }, { wait: 2s }]", 3),
+        // A step for two ties their rows together.
+        ("[{ create: a }, { create: b }, { start: [a, b] }]", 1),
+        // One may go on before a stop is answered, or wait for that.
+        ("[{ run: a }, { stop: a }]", 2),
+        ("[{ run: a }, { stop: a }, { wait: 1s }]", 6),
+    ] {
+        let yaml = format!("title: T\ncontainers: {{ a: , b: , c: }}\nsteps: {steps}\n");
+        let found = orders(&parse("story", &yaml).unwrap_or_else(|error| panic!("{error}")), None);
+        assert_eq!((found.tried, found.all), (count, true), "{steps}");
+    }
+}
