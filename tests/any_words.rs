@@ -177,6 +177,7 @@ fn what_stands_too_deep_within_itself_is_refused() {
 fn what_is_more_than_there_is_of_anything_is_refused_or_lived() {
     for template in [
         r#"{{pad "a" 18446744073709551615 1}}"#,
+        "{{range 99999999999999}}{{end}}",
         r#"{{printf "%70000d|%.70000f" 1 1.5}}"#,
         r#"{{printf "%99999999999999999999d" 1}}"#,
     ] {

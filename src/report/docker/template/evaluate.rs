@@ -9,7 +9,7 @@ use super::{Data, Part, TemplateError};
 
 /// Fills a template.
 pub(super) fn fill(nodes: &[Node], data: Data<'_>) -> Result<String, TemplateError> {
-    let mut walk = Walk { data, variables: Vec::new(), out: String::new() };
+    let mut walk = Walk { data, variables: Vec::new(), out: String::new(), rounds_left: MOST_ROUNDS };
     walk.nodes(nodes, data.dot)?;
     Ok(walk.out)
 }
@@ -19,7 +19,11 @@ struct Walk<'a> {
     /// The innermost last.
     variables: Vec<(String, Value)>,
     out: String,
+    rounds_left: u64,
 }
+
+/// So often may its loops go round in all: nothing that there is a list of has so many entries.
+const MOST_ROUNDS: u64 = 100_000;
 
 /// How a part of a loop's body ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,8 +89,10 @@ impl Walk<'_> {
                 entries.sort_by(|(one, _), (other, _)| one.as_str().cmp(&other.as_str()));
                 entries
             }
+            // One more than there can be rounds is enough to say so.
             Some(Value::Number(count)) => {
-                (0..count.as_u64().unwrap_or(0)).map(|n| (n.into(), n.into())).collect()
+                let count = count.as_u64().unwrap_or(0).min(MOST_ROUNDS + 1);
+                (0..count).map(|n| (n.into(), n.into())).collect()
             }
             Some(Value::String(text)) if !text.is_empty() => {
                 return Err(unfillable(format!("`range` wants a list or a map, not the text `{text}`")));
@@ -97,6 +103,9 @@ impl Walk<'_> {
             return self.nodes(otherwise, dot);
         }
         for (key, value) in entries {
+            let left = self.rounds_left.checked_sub(1);
+            self.rounds_left =
+                left.ok_or_else(|| unfillable(format!("`range` goes round more than {MOST_ROUNDS} times")))?;
             let scope = self.variables.len();
             match over.variables.as_slice() {
                 [of_value] => self.variables.push((of_value.clone(), value.clone())),

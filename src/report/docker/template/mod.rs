@@ -162,6 +162,8 @@ mod tests {
             ("{{}}", "says nothing"),
             ("{{\"open}}", "text is not closed"),
             ("{{pad .Id 99999999999 1}}", "`pad` wants fewer spaces"),
+            ("{{range 99999999999999}}{{end}}", "`range` goes round more than"),
+            ("{{range 1000}}{{range 1000}}{{end}}{{end}}", "`range` goes round more than"),
         ] {
             let error = filled(template).unwrap_err().to_string();
             assert!(error.contains(said), "{template}: {error}");
