@@ -32,7 +32,7 @@ const BY_HAND: [&str; 9] = [
     "tests/fuzz/run 60 scenario journal",
     "cargo install cargo-mutants --locked",
     "cargo mutants --in-place --file src/model/life/stopping.rs",
-    "cargo mutants --in-place --file 'src/model/**' --file 'src/check/rules/*' --shard 0/40",
+    "cargo mutants --in-place --file 'src/model/**' --file 'src/check/rules/*' --shard 0/60",
     "terrarium replay ten-seconds --predict",
     "terrarium replay ten-seconds --why",
     "terrarium replay ten-seconds --engine sim --play",
