@@ -13,7 +13,7 @@ use super::super::engine::{EngineFailure, EngineWord, Engines};
 use super::super::{BAD, GOOD, Globals, complain};
 use super::{Check, print, progress};
 use crate::check::lives::{self, Venue};
-use crate::engine::differences::Difference;
+use crate::engine::differences::{BESIDE_OTHERS, Difference};
 use crate::engine::trace::{Audience, Closing, Opening, StepOpening, StepTrace};
 use crate::report;
 use crate::scenario::Scenario;
@@ -74,7 +74,10 @@ impl Check {
     /// Lives them all, and tells of those that went otherwise than predicted.
     pub(super) fn in_lockstep(&self, place: Place, globals: &Globals) -> io::Result<u8> {
         let engines = Engines::default();
-        let (lived, cut_short) = self.live_all(place, globals, &engines);
+        let (mut lived, cut_short) = self.live_all(place, globals, &engines);
+        if cut_short.is_none() && place.side_by_side() > 1 {
+            self.live_again_alone(&mut lived, place, globals, &engines);
+        }
         progress("");
         let wrong: Vec<u64> =
             lived.iter().filter(|(_, came)| !came.wrong.is_empty()).map(|(number, _)| *number).collect();
@@ -119,6 +122,26 @@ impl Check {
         print(&format!("\n{}", shortest.to_yaml()))?;
         self.keep_life(*first, &shortest)?;
         Ok(BAD)
+    }
+
+    /// What went otherwise beside others may go as predicted by itself.
+    fn live_again_alone(
+        &self,
+        lived: &mut BTreeMap<u64, Came>,
+        place: Place,
+        globals: &Globals,
+        engines: &Engines,
+    ) {
+        for (number, came) in lived.iter_mut().filter(|(_, came)| !came.wrong.is_empty()) {
+            progress(&format!("life {number} once more, by itself"));
+            let again = live(&lives::life(self.seed, *number, place.venue()), place, globals, engines);
+            if let Ok(mut again) = again
+                && again.wrong.is_empty()
+            {
+                again.explained.entry(BESIDE_OTHERS.name).or_insert((0, &BESIDE_OTHERS)).0 += 1;
+                *came = again;
+            }
+        }
     }
 
     /// What came of each life, and why not all of them were lived.
