@@ -10,10 +10,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::directory::{CgroupError, join, processes, write};
+use super::directory::{CgroupError, join_if_there, processes, write};
 use super::limit::{self, LimitError};
 
 /// What the kernel can limit.
@@ -123,21 +122,27 @@ pub(super) fn prepare_for_children(cgroup: &Path) -> Result<(), CgroupError> {
 pub(super) fn hand_on(base: &Path, path: &Path, controller: Controller) -> Result<(), LimitError> {
     let between: Vec<&Path> = path.ancestors().skip(1).collect();
     for cgroup in between.into_iter().rev().map(|way| base.join(way)) {
-        let mut tries = 1..=TRIES;
-        while !hands_on(&cgroup, controller) {
-            make_room(&cgroup)?;
-            match limit::set(&cgroup, SUBTREE, &format!("+{}", controller.name())) {
-                Err(LimitError::Write { source, .. }) if source.kind() == io::ErrorKind::ResourceBusy => {
-                    // One of ours may have come in just now.
-                    if tries.next().is_none() || !can_make_room(&cgroup) {
-                        return Err(LimitError::Lack { controller, lack: Lack::Occupied });
-                    }
-                }
-                written => written?,
-            }
+        if !hands_on(&cgroup, controller) {
+            begin_to_hand_on(&cgroup, controller)?;
         }
     }
     Ok(())
+}
+
+fn begin_to_hand_on(cgroup: &Path, controller: Controller) -> Result<(), LimitError> {
+    let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ResourceBusy;
+    for _ in 0..TRIES {
+        make_room(cgroup)?;
+        match limit::set(cgroup, SUBTREE, &format!("+{}", controller.name())) {
+            Err(LimitError::Write { source, .. }) if is_busy(&source) => {}
+            written => return written,
+        }
+        // One of ours may have come in just now; anybody else stays.
+        if !can_make_room(cgroup) {
+            break;
+        }
+    }
+    Err(LimitError::Lack { controller, lack: Lack::Occupied })
 }
 
 /// Moves terrarium's processes from a cgroup to one beneath it: this one, and perhaps the command that has begun this keeper, or
@@ -153,11 +158,7 @@ fn make_room(cgroup: &Path) -> Result<(), CgroupError> {
             let path = aside.clone();
             CgroupError { action: "create", path, source }
         })?;
-        match join(&aside, pid) {
-            // It has ended meanwhile.
-            Err(error) if error.source.raw_os_error() == Some(Errno::ESRCH as i32) => {}
-            joined => joined?,
-        }
+        join_if_there(&aside, pid)?;
     }
     Ok(())
 }

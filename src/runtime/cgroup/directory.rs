@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::unistd::Pid;
 use thiserror::Error;
 
@@ -75,6 +76,14 @@ pub(super) fn processes(directory: &Path) -> Vec<Pid> {
 
 pub(super) fn join(directory: &Path, pid: Pid) -> Result<(), CgroupError> {
     write(directory, "cgroup.procs", &pid.to_string(), "join")
+}
+
+/// As [`join`], for a process that was listed a moment ago: it may have ended meanwhile.
+pub(super) fn join_if_there(directory: &Path, pid: Pid) -> Result<(), CgroupError> {
+    match join(directory, pid) {
+        Err(error) if error.source.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
+        joined => joined,
+    }
 }
 
 pub(super) fn write(

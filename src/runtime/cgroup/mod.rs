@@ -22,7 +22,6 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::unistd::Pid;
 use thiserror::Error;
 
@@ -129,11 +128,7 @@ impl Cgroups {
 
     /// Why they cannot be limited with this one; nothing if they can.
     pub fn lack(&self, controller: Controller) -> Option<Lack> {
-        match self.places.get(&controller) {
-            Some(Ok(_)) => None,
-            Some(Err(lack)) => Some(*lack),
-            None => Some(Lack::Missing),
-        }
+        self.found(controller).err()
     }
 
     /// Which hierarchies this host has, in a word or two.
@@ -198,11 +193,11 @@ impl Cgroups {
     }
 
     fn place(&self, controller: Controller) -> Result<&Place, LimitError> {
-        match self.places.get(&controller) {
-            Some(Ok(place)) => Ok(place),
-            Some(Err(lack)) => Err(LimitError::Lack { controller, lack: *lack }),
-            None => Err(LimitError::Lack { controller, lack: Lack::Missing }),
-        }
+        self.found(controller).map_err(|lack| LimitError::Lack { controller, lack })
+    }
+
+    fn found(&self, controller: Controller) -> Result<&Place, Lack> {
+        self.places.get(&controller).map_or(Err(Lack::Missing), |place| place.as_ref().map_err(|lack| *lack))
     }
 
     /// Wherever a container's cgroups may be.
@@ -319,13 +314,7 @@ fn gather(directory: &Path, processes: impl Fn() -> Vec<Pid>) -> Result<(), Cgro
         if outside.is_empty() {
             return Ok(());
         }
-        for pid in outside {
-            match directory::join(directory, pid) {
-                // It has ended meanwhile.
-                Err(error) if error.source.raw_os_error() == Some(Errno::ESRCH as i32) => {}
-                result => result?,
-            }
-        }
+        outside.into_iter().try_for_each(|pid| directory::join_if_there(directory, pid))?;
     }
 }
 
