@@ -54,7 +54,7 @@ pub(super) struct Watch {
     meanings: BTreeMap<u64, (Id, Source)>,
     tokens: u64,
     signals: SignalFd,
-    // Last: what is pending is heard before it could end the process.
+    // Last: from then on a signal ends the process again.
     _composure: Composure,
 }
 
