@@ -12,3 +12,4 @@ mod noted;
 mod own_rules;
 mod regressions;
 mod space;
+mod thought_out;

@@ -39,3 +39,35 @@ impl Chance {
         Duration::from_millis(self.pick(from))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Chance;
+
+    /// As its inventors have it, and every language that has it.
+    #[test]
+    fn it_is_splitmix64() {
+        let mut chance = Chance::new(0, 0);
+        assert_eq!([chance.next(), chance.next()], [0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]);
+        assert_ne!(Chance::new(0, 1).next(), Chance::new(0, 2).next());
+    }
+
+    #[test]
+    fn all_numbers_below_a_bound_come_and_no_other() {
+        let mut chance = Chance::new(1, 1);
+        let mut seen = [0; 5];
+        for _ in 0..1000 {
+            seen[usize::try_from(chance.below(5)).unwrap()] += 1;
+        }
+        assert!(seen.iter().all(|count| (150..250).contains(count)), "{seen:?}");
+    }
+
+    #[test]
+    fn so_many_of_a_hundred_are_true() {
+        let mut chance = Chance::new(1, 1);
+        assert_eq!((0..10_000).filter(|_| chance.percent(0)).count(), 0);
+        assert_eq!((0..10_000).filter(|_| !chance.percent(100)).count(), 0);
+        let third = (0..10_000).filter(|_| chance.percent(33)).count();
+        assert!((3200..3400).contains(&third), "{third}");
+    }
+}
