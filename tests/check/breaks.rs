@@ -39,6 +39,7 @@ const MOST_TIME: Duration = Duration::from_secs(10);
 fn each_bug_is_caught_by_its_rule_in_a_short_story_that_replays() {
     let all: Vec<Break> = CAUGHT.iter().map(|(bug, _)| *bug).collect();
     assert_eq!(all, Break::ALL, "every bug is in the table");
+    let mut stories = String::new();
     for (bug, rule) in CAUGHT {
         let began = Instant::now();
         let story = shortest(Some(bug), None).unwrap_or_else(|| panic!("{bug}: not caught"));
@@ -54,7 +55,9 @@ fn each_bug_is_caught_by_its_rule_in_a_short_story_that_replays() {
             is_good(&Scenario { planted: None, ..broken }),
             "{bug}: it fails without the bug, too\n{yaml}"
         );
+        stories += &yaml;
     }
+    insta::assert_snapshot!(stories);
 }
 
 #[test]
