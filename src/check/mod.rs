@@ -3,6 +3,7 @@
 //! In reading order: [`rules`] (the claims), [`moment`] (what they see), [`watched`] (the simulator under their eyes),
 //! [`lives`] (lives at random), [`stories`] (the shortest that breaks a rule), [`counterexample`] (written down).
 
+mod chance;
 pub mod counterexample;
 pub mod grammar;
 pub mod lives;

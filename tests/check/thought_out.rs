@@ -64,7 +64,7 @@ fn on_a_real_engine_nothing_is_asked_while_something_is_about_to_happen() {
                     let joins = |step: &&Step| matches!(step.action, Action::Join(_));
                     let mut ahead = stage.clone();
                     ahead.play(index + 1, life.steps[index..].iter().find(joins).unwrap()).unwrap();
-                    let took = ahead.engine().now() - stage.engine().now();
+                    let took = ahead.engine().now().saturating_sub(stage.engine().now());
                     assert!(
                         took >= Duration::from_millis(shortest),
                         "step {index}: {took:?}\n{}",
@@ -93,18 +93,19 @@ fn rests(stage: &Stage<Watched>) -> bool {
 /// How the container is of which something is asked.
 fn state(stage: &Stage<Watched>, step: &Step) -> String {
     let action = if let Action::Async(action) = &step.action { action } else { &step.action };
-    let state = |name| stage.engine().status(name).state.to_string();
-    action.containers().first().map_or_else(|| "in whatever state".into(), state)
+    let of = |name| stage.engine().status(name).state.to_string();
+    action.containers().first().map_or_else(|| "in whatever state".into(), of)
 }
 
-/// What is asked, whoever it is asked of, and whether it is refused.
+/// What is asked, whoever it is asked of.
 fn words(step: &Value) -> String {
     match step {
         Value::Mapping(fields) => {
             let word = |(key, value): (&Value, &Value)| match key.as_str() {
-                Some("container" | "to" | "refused") => None,
-                Some(key) => Some(format!("{key} {}", words(value)).trim_end().to_owned()),
-                None => None,
+                Some(key) if !["container", "to", "refused"].contains(&key) => {
+                    Some(format!("{key} {}", words(value)).trim_end().to_owned())
+                }
+                _ => None,
             };
             fields.iter().filter_map(word).collect::<Vec<_>>().join(" ")
         }

@@ -6,6 +6,7 @@
 mod cycles;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod ends;
+#[cfg(all(target_os = "linux", feature = "linux"))]
 mod freezers;
 #[cfg(all(target_os = "linux", feature = "linux"))]
 mod kernel;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::super::chance::Chance;
 use super::Venue;
-use super::chance::Chance;
 use crate::model::{
     Behavior, Children, ContainerSpec, Exit, HealthCheck, HealthPhase, Memory, Name, PortBinding, Protocol,
     Reaction, RestartPolicy, Signal, StopTimeout,

@@ -5,14 +5,13 @@
 //! then comes first is a race, which says nothing about the model.
 
 mod cast;
-mod chance;
 mod shrink;
 
 use std::time::Duration;
 
 pub use self::shrink::{breaks, retold, shrunk};
 
-use self::chance::Chance;
+use super::chance::Chance;
 use super::rules::{Rule, Tally, Violation};
 use super::watched::Watched;
 use crate::engine::planted::Break;
@@ -54,7 +53,7 @@ pub fn life(seed: u64, number: u64, venue: Venue) -> Scenario {
 
 /// The same, lived in the simulator, perhaps with a bug in it, under the eyes of all rules or only one.
 pub fn lived(seed: u64, number: u64, venue: Venue, bug: Option<Break>, only: Option<&'static Rule>) -> Lived {
-    let mut chance = Chance::new(seed, number);
+    let mut chance = Chance::nth(seed, number);
     let title = Text::Plain(format!("Life {number} of seed {seed}"));
     let containers = cast::cast(&mut chance, venue);
     let scenario = Scenario { title, containers, planted: bug, ..Scenario::default() };

@@ -1,17 +1,16 @@
 //! Endless questions about small lives, and answers that the model gives by living them.
 //!
-//! 1. A topic thrown by dice makes up a `tale`: a container, what was done so far, and one step to predict.
+//! 1. A topic makes up, by chance, a `tale`: a container, what was done so far, and one step to predict.
 //! 2. The simulator plays it. Only then is it known what can be asked: a time, a state, a code, events, a refusal.
 //! 3. The learner's answer is held against that, and the rules behind the step explain it.
 
-mod dice;
 mod tale;
 
 use std::io;
 
-use self::dice::Dice;
 pub use self::tale::Topic;
 use self::tale::{Aspect, Tale};
+use super::chance::Chance;
 use crate::engine::trace::{Audience, Checkable, Closing, Opening, StepOpening, StepOutcome, StepTrace};
 use crate::model::State;
 use crate::report::{Verdict, judge, truth};
@@ -21,7 +20,7 @@ use crate::scenario::replay::{Play, simulate};
 /// Questions without an end, the same for the same seed.
 #[derive(Clone, Debug)]
 pub struct Quiz {
-    dice: Dice,
+    chance: Chance,
     topic: Option<Topic>,
 }
 
@@ -59,7 +58,7 @@ pub struct Grade {
 impl Quiz {
     /// About everything, or about one topic.
     pub fn new(seed: u64, topic: Option<Topic>) -> Self {
-        Self { dice: Dice::new(seed), topic }
+        Self { chance: Chance::new(seed), topic }
     }
 }
 
@@ -67,10 +66,10 @@ impl Iterator for Quiz {
     type Item = Question;
 
     fn next(&mut self) -> Option<Question> {
-        let topic = self.topic.unwrap_or_else(|| self.dice.pick(Topic::ALL));
-        let tale = topic.tale(&mut self.dice);
+        let topic = self.topic.unwrap_or_else(|| self.chance.pick(Topic::ALL));
+        let tale = topic.tale(&mut self.chance);
         let parts = played(&tale.scenario(), tale.so_far.len() + 1);
-        let aspect = aspect(&tale, &parts, &mut self.dice);
+        let aspect = aspect(&tale, &parts, &mut self.chance);
         Some(Question {
             topic,
             ask: aspect.question(),
@@ -121,7 +120,7 @@ impl Question {
 }
 
 /// One of the aspects in which it has something to show, now that it is known how it went.
-fn aspect(tale: &Tale, parts: &[StepTrace], dice: &mut Dice) -> Aspect {
+fn aspect(tale: &Tale, parts: &[StepTrace], chance: &mut Chance) -> Aspect {
     let refused = parts.iter().any(is_refused);
     let events: usize = parts.iter().map(|part| part.events().count()).sum();
     let after =
@@ -135,7 +134,7 @@ fn aspect(tale: &Tale, parts: &[StepTrace], dice: &mut Dice) -> Aspect {
         Aspect::Exit => has_code && (has_ended || tale.aspects == [Aspect::Exit]),
     };
     let aspects: Vec<_> = tale.aspects.iter().copied().filter(shows).collect();
-    if aspects.is_empty() { Aspect::Refusal } else { dice.pick(&aspects) }
+    if aspects.is_empty() { Aspect::Refusal } else { chance.pick(&aspects) }
 }
 
 fn is_refused(part: &StepTrace) -> bool {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use self::Aspect::{Events, Exit, Refusal, Restarts, State, Took};
-use super::dice::Dice;
+use super::super::chance::Chance;
 use crate::engine::trace::Checkable;
 use crate::model::{Name, Rule};
 
@@ -116,15 +116,15 @@ impl Topic {
         }
     }
 
-    pub(super) fn tale(self, dice: &mut Dice) -> Tale {
+    pub(super) fn tale(self, chance: &mut Chance) -> Tale {
         match self {
-            Self::States => states(dice),
-            Self::Stop => stop(dice),
-            Self::Signals => signals(dice),
-            Self::ExitCodes => exit_codes(dice),
-            Self::Policies => policies(dice),
-            Self::BackOff => back_off(dice),
-            Self::Reboot => reboot(dice),
+            Self::States => states(chance),
+            Self::Stop => stop(chance),
+            Self::Signals => signals(chance),
+            Self::ExitCodes => exit_codes(chance),
+            Self::Policies => policies(chance),
+            Self::BackOff => back_off(chance),
+            Self::Reboot => reboot(chance),
         }
     }
 }
@@ -168,8 +168,8 @@ const SOON: &str = "50ms";
 const POLITE: (&str, &str) =
     ("handles SIGTERM and ends with 0 at once", "behavior: { signals: { TERM: { exit: 0 } } }");
 
-fn states(dice: &mut Dice) -> Tale {
-    let before: &[(&str, &str)] = dice.pick(&[
+fn states(chance: &mut Chance) -> Tale {
+    let before: &[(&str, &str)] = chance.pick(&[
         &[("create web", "create: web")][..],
         &[("run web", "run: web")],
         &[("run web", "run: web"), ("pause web", "pause: web")],
@@ -178,7 +178,7 @@ fn states(dice: &mut Dice) -> Tale {
         &[("run web", "run: web"), ("stop web", "stop: web"), ("start web", "start: web")],
         &[("create web", "create: web"), ("remove web", "remove: web")],
     ]);
-    let (words, step) = dice.pick(&[
+    let (words, step) = chance.pick(&[
         ("start web", "start: web"),
         ("stop web", "stop: web"),
         ("pause web", "pause: web"),
@@ -207,8 +207,8 @@ fn states(dice: &mut Dice) -> Tale {
     tale
 }
 
-fn stop(dice: &mut Dice) -> Tale {
-    let (setting, spec) = dice.pick(&[
+fn stop(chance: &mut Chance) -> Tale {
+    let (setting, spec) = chance.pick(&[
         ("handles no signal", ""),
         ("handles no signal, and runs under a small init", "init: true"),
         ("handles SIGTERM and ends with 0 at once", "behavior: { signals: { TERM: { exit: 0 } } }"),
@@ -232,21 +232,21 @@ fn stop(dice: &mut Dice) -> Tale {
         ),
         ("handles no signal, and its stop timeout is 4 s", "stop_timeout: 4s"),
     ]);
-    let (within, timeout) = dice.pick(&[
+    let (within, timeout) = chance.pick(&[
         ("", ""),
         ("", ""),
         (" within 1 s", "1s"),
         (" within 5 s", "5s"),
         (" within 20 s", "20s"),
     ]);
-    let verb = dice.pick(&["stop", "stop", "restart"]);
+    let verb = chance.pick(&["stop", "stop", "restart"]);
     let step = if timeout.is_empty() {
         format!("{verb}: web")
     } else {
         format!("{verb}: {{ container: web, timeout: {timeout} }}")
     };
     let mut tale = Tale::of(format!("web {setting}."), spec).after("run web", "run: web");
-    if dice.once_in(4) {
+    if chance.once_in(4) {
         tale = tale.after("pause web", "pause: web");
     }
     tale = tale.now(format!("{verb} web{within}"), step);
@@ -254,10 +254,10 @@ fn stop(dice: &mut Dice) -> Tale {
     tale
 }
 
-fn signals(dice: &mut Dice) -> Tale {
-    let signal = dice.pick(&["TERM", "KILL", "HUP", "USR1", "QUIT", "INT"]);
+fn signals(chance: &mut Chance) -> Tale {
+    let signal = chance.pick(&["TERM", "KILL", "HUP", "USR1", "QUIT", "INT"]);
     let catchable = signal != "KILL";
-    let (setting, spec, aside) = match dice.pick(&["bare", "init", "handle", "exit", "ignore", "other"]) {
+    let (setting, spec, aside) = match chance.pick(&["bare", "init", "handle", "exit", "ignore", "other"]) {
         "init" => ("handles no signal, and runs under a small init".into(), "init: true".into(), "under"),
         "handle" if catchable => (
             format!("catches SIG{signal} and goes on"),
@@ -281,12 +281,12 @@ fn signals(dice: &mut Dice) -> Tale {
         ),
         _ => ("handles no signal".into(), String::new(), "bare"),
     };
-    let policy = dice.pick(&["no", "no", "always"]);
+    let policy = chance.pick(&["no", "no", "always"]);
     let spec = if policy == "no" { spec } else { join(&spec, &format!("restart: {policy}")) };
     let setting =
         if policy == "no" { setting } else { format!("{setting}, and its restart policy is {policy}") };
     let mut tale = Tale::of(format!("web {setting}."), spec).after("run web", "run: web");
-    let outside = dice.once_in(4);
+    let outside = chance.once_in(4);
     tale = if outside {
         tale.now(
             format!("somebody on the host sends SIG{signal}, past the engine"),
@@ -310,10 +310,10 @@ fn signals(dice: &mut Dice) -> Tale {
     tale
 }
 
-fn exit_codes(dice: &mut Dice) -> Tale {
-    let mut tale = match dice.pick(&["own", "missing", "kill", "term", "handled"]) {
+fn exit_codes(chance: &mut Chance) -> Tale {
+    let mut tale = match chance.pick(&["own", "missing", "kill", "term", "handled"]) {
         "own" => {
-            let code = dice.pick(&[0, 1, 2, 3, 42, 126, 255]);
+            let code = chance.pick(&[0, 1, 2, 3, 42, 126, 255]);
             let tale = Tale::of(
                 format!("One second after its start web ends by itself, with {code}."),
                 format!("behavior: {{ exits: {{ after: 1s, code: {code} }} }}"),
@@ -321,7 +321,7 @@ fn exit_codes(dice: &mut Dice) -> Tale {
             tale.after("run web", "run: web").now("wait for its exit", "wait_exit: web")
         }
         "missing" => {
-            let program = dice.pick(&["nosuch", "ngnix", "jaava"]);
+            let program = chance.pick(&["nosuch", "ngnix", "jaava"]);
             let tale = Tale::of(
                 format!(
                     "The program that web is to run is `{program}`, and the image has none of that name."
@@ -332,7 +332,7 @@ fn exit_codes(dice: &mut Dice) -> Tale {
         }
         "term" => {
             let (signal, _) =
-                dice.pick(&[("TERM", 15), ("INT", 2), ("HUP", 1), ("QUIT", 3), ("USR1", 10), ("USR2", 12)]);
+                chance.pick(&[("TERM", 15), ("INT", 2), ("HUP", 1), ("QUIT", 3), ("USR1", 10), ("USR2", 12)]);
             Tale::of("web handles no signal, and runs under a small init.", "init: true")
                 .after("run web", "run: web")
                 .now(
@@ -341,7 +341,7 @@ fn exit_codes(dice: &mut Dice) -> Tale {
                 )
         }
         "handled" => {
-            let code = dice.pick(&[0, 1, 7, 143]);
+            let code = chance.pick(&[0, 1, 7, 143]);
             Tale::of(
                 format!("web handles SIGTERM and ends with {code} at once."),
                 format!("behavior: {{ signals: {{ TERM: {{ exit: {code} }} }} }}"),
@@ -350,7 +350,7 @@ fn exit_codes(dice: &mut Dice) -> Tale {
             .now("stop web", "stop: web")
         }
         _ => {
-            let (words, step) = dice.pick(&[
+            let (words, step) = chance.pick(&[
                 ("kill web", "kill: web"),
                 ("stop web within 0 s", "stop: { container: web, timeout: 0s }"),
                 ("stop web within 3 s", "stop: { container: web, timeout: 3s }"),
@@ -364,20 +364,21 @@ fn exit_codes(dice: &mut Dice) -> Tale {
     tale
 }
 
-fn policies(dice: &mut Dice) -> Tale {
-    let policy = dice.pick(&["no", "on-failure", "on-failure:1", "on-failure:3", "always", "unless-stopped"]);
-    let code = dice.pick(&[0, 1, 137]);
+fn policies(chance: &mut Chance) -> Tale {
+    let policy =
+        chance.pick(&["no", "on-failure", "on-failure:1", "on-failure:3", "always", "unless-stopped"]);
+    let code = chance.pick(&[0, 1, 137]);
     let mut tale = Tale::of(
         format!("Each time it runs, web ends after 2 s with {code}. Its restart policy is {policy}."),
         format!("restart: {policy}, behavior: {{ exits: {{ after: 2s, code: {code} }} }}"),
     )
     .after("run web", "run: web");
-    if dice.once_in(3) {
+    if chance.once_in(3) {
         tale = tale
             .after("stop web within 1 s", "stop: { container: web, timeout: 1s }")
             .now("five seconds pass", "wait: 5s");
     } else {
-        let (words, step) = dice.pick(&[
+        let (words, step) = chance.pick(&[
             ("one second passes", "wait: 1s"),
             ("five seconds pass", "wait: 5s"),
             ("ten seconds pass", "wait: 10s"),
@@ -389,9 +390,9 @@ fn policies(dice: &mut Dice) -> Tale {
     tale
 }
 
-fn back_off(dice: &mut Dice) -> Tale {
-    let deaths = dice.pick(&[4_usize, 5, 6, 7, 8]);
-    let lives = dice.pick(&["100ms", "300ms", "500ms", "11s"]);
+fn back_off(chance: &mut Chance) -> Tale {
+    let deaths = chance.pick(&[4_usize, 5, 6, 7, 8]);
+    let lives = chance.pick(&["100ms", "300ms", "500ms", "11s"]);
     let mut tale = Tale::of(
         format!("Each time it runs, web ends with 1 after {lives}. Its restart policy is always."),
         format!("restart: always, behavior: {{ exits: {{ after: {lives}, code: 1 }} }}"),
@@ -413,13 +414,13 @@ fn back_off(dice: &mut Dice) -> Tale {
     tale
 }
 
-fn reboot(dice: &mut Dice) -> Tale {
-    let policy = dice.pick(&["no", "on-failure", "always", "unless-stopped"]);
+fn reboot(chance: &mut Chance) -> Tale {
+    let policy = chance.pick(&["no", "on-failure", "always", "unless-stopped"]);
     let mut tale = Tale::of(
         format!("web {}. Its restart policy is {policy}.", POLITE.0),
         format!("restart: {policy}, {}", POLITE.1),
     );
-    tale = match dice.pick(&["created", "running", "stopped", "paused"]) {
+    tale = match chance.pick(&["created", "running", "stopped", "paused"]) {
         "created" => tale.after("create web", "create: web"),
         "stopped" => tale.after("run web", "run: web").after("stop web", "stop: web"),
         "paused" => tale.after("run web", "run: web").after("pause web", "pause: web"),
