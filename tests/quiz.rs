@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
 
+use std::fmt::Write as _;
+
 use assert_cmd::Command;
+use terrarium::check::quiz::{Question, Quiz, Topic};
 
 #[test]
 fn an_empty_line_ends_the_quiz_with_the_score() {
@@ -27,6 +30,42 @@ fn whoever_knows_the_rules_is_right_and_whoever_does_not_hears_them() {
 #[test]
 fn the_same_seed_asks_the_same() {
     assert_eq!(quiz(&["--seed", "3"], &"x\n".repeat(50)), quiz(&["--seed", "3"], &"x\n".repeat(50)));
+}
+
+#[test]
+fn after_a_reboot_is_when_the_policies_have_acted() {
+    let always = |question: &Question| {
+        question.setting.contains("always")
+            && question.so_far[0] == "run web"
+            && question.ask.contains("state")
+    };
+    let mut asked = Quiz::new(2, Some(Topic::Reboot)).take(100).filter(always).peekable();
+    assert!(asked.peek().is_some());
+    for question in asked {
+        assert_eq!(question.grade("").truth, "running", "{question:#?}");
+    }
+}
+
+/// Somebody has read these answers, and found them right.
+#[test]
+fn the_model_answers_as_it_did_when_it_was_read() {
+    let mut told = String::new();
+    for topic in Topic::ALL {
+        let _ = writeln!(told, "{topic}");
+        for question in Quiz::new(1, Some(*topic)).take(12) {
+            let grade = question.grade("");
+            let so_far = question.so_far.join(", ");
+            let _ = writeln!(
+                told,
+                "- {} {so_far} | {} | {} {}",
+                question.setting, question.act, question.ask, grade.truth
+            );
+            for because in grade.because {
+                let _ = writeln!(told, "    {because}");
+            }
+        }
+    }
+    insta::assert_snapshot!(told);
 }
 
 #[test]

@@ -321,6 +321,10 @@ impl Engine for Watched {
         staged
     }
 
+    fn has_come_up(&self) -> bool {
+        self.engine.has_come_up()
+    }
+
     fn request(&mut self, request: &HttpRequest) -> RequestId {
         self.engine.request(request)
     }

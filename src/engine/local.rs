@@ -227,6 +227,10 @@ impl<W: World, N: Notes> Engine for Local<W, N> {
         staged
     }
 
+    fn has_come_up(&self) -> bool {
+        self.host.has_come_up()
+    }
+
     fn request(&mut self, request: &HttpRequest) -> RequestId {
         self.world.request(request)
     }

@@ -59,6 +59,9 @@ pub trait Engine {
     /// The host goes down and comes up again. Says whether that could be staged.
     fn reboot(&mut self) -> Staged;
 
+    /// Whether everything that a reboot sets off is over: what policies start runs, and what removes itself is gone.
+    fn has_come_up(&self) -> bool;
+
     /// Asks a server on its host by HTTP; the answer comes with time.
     fn request(&mut self, request: &HttpRequest) -> RequestId;
 

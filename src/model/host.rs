@@ -129,6 +129,12 @@ impl Host {
         self.after(&all, &host_went_down(), Life::wake)
     }
 
+    /// Whether everything that this has set off is over.
+    pub fn has_come_up(&self) -> bool {
+        let is_under_way = |life: &Life| matches!(life, Life::Starting(_) | Life::Removing(_));
+        !self.containers.values().any(|container| is_under_way(&container.life))
+    }
+
     /// The keeper of all of them was killed, and so was every process of theirs. Timers and ports of before are gone, but for
     /// the wait of a back-off: what is left of that has to be waited for.
     pub fn keeper_lost(&mut self) -> Effects {

@@ -426,6 +426,10 @@ impl Engine for Docker {
         Staged::No
     }
 
+    fn has_come_up(&self) -> bool {
+        true
+    }
+
     fn request(&mut self, request: &HttpRequest) -> RequestId {
         let id = RequestId(u32::try_from(self.responses.len()).unwrap_or(u32::MAX));
         self.responses.insert(id, None);

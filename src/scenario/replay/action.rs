@@ -34,6 +34,8 @@ enum Awaits {
     Answers(Vec<Ticket>, &'static str),
     /// The end of a time.
     Time,
+    /// A host that has come up again.
+    Up,
     State(State),
     /// A death; whether it has to come.
     Death(Must),
@@ -117,6 +119,7 @@ impl Pending {
                 .then(done)?
                 .map(|done| Done { took: Some(self.within), ..done }),
             Awaits::Answers(tickets, word) => self.answered(stage, tickets, word),
+            Awaits::Up => stage.engine.has_come_up().then(done)?,
             Awaits::State(wanted) => {
                 let name = self.container.as_ref()?;
                 let entered = stage.since(self.from).iter().any(|happening| enters(happening, name, *wanted));
@@ -213,6 +216,7 @@ impl Pending {
             Awaits::Image(_, word) => {
                 (StepOutcome::Failed, Some(format!("cannot {word}: there was no answer within {within}")))
             }
+            Awaits::Up => (StepOutcome::Failed, Some("the host was not up again within a day".into())),
             Awaits::Time | Awaits::Death(Must::NotCome) | Awaits::Nothing(_) => (StepOutcome::Done, None),
         };
         Done { took, ..Done::now(outcome, message) }
@@ -289,7 +293,7 @@ fn begin_without<E: Engine>(stage: &mut Stage<E>, action: &Action) -> (Duration,
     match action {
         Action::Wait(time) => (*time, Awaits::Time),
         Action::Reboot => match stage.engine.reboot() {
-            Staged::Yes => (Duration::ZERO, Awaits::Time),
+            Staged::Yes => (A_DAY, Awaits::Up),
             Staged::No => {
                 let message = "a reboot cannot be staged on this engine (replay it with --engine sim)".into();
                 nothing(Done::now(StepOutcome::Failed, Some(message)))
