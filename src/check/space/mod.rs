@@ -230,7 +230,10 @@ pub fn several(
                 }
                 for edge in &graph.edges[tokens[nth] as usize] {
                     let moved = match edge.kind {
-                        Kind::Host if nth > 0 => continue,
+                        // It goes down for all of them; the first one that is there tells it.
+                        Kind::Host if tokens[..nth].iter().any(|token| graph.rebooted(*token).is_some()) => {
+                            continue;
+                        }
                         Kind::Host => all_reboot(&graph, tokens, count),
                         kind if kind.is_open(graph.is_port_held(tokens, count, nth)) => {
                             with(tokens, nth, edge.to)
@@ -272,14 +275,85 @@ fn packed(tokens: Tokens) -> u128 {
 
 fn all_reboot(graph: &Graph, mut tokens: Tokens, count: usize) -> Tokens {
     for token in &mut tokens[..count] {
-        let edge = graph.edges[*token as usize].iter().find(|edge| edge.kind == Kind::Host);
-        *token = edge.map_or(*token, |edge| edge.to);
+        *token = graph.rebooted(*token).unwrap_or(*token);
     }
     tokens
 }
 
 impl Graph {
+    /// Where a reboot leads from a node, if there is anything to reboot.
+    fn rebooted(&self, node: u32) -> Option<u32> {
+        self.edges[node as usize].iter().find(|edge| edge.kind == Kind::Host).map(|edge| edge.to)
+    }
+
     fn is_port_held(&self, tokens: Tokens, count: usize, besides: usize) -> bool {
         (0..count).any(|nth| nth != besides && self.holds_port[tokens[nth] as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moves::Request;
+    use super::*;
+
+    /// Deep enough for two to want the one port at the same time.
+    const DEPTH: usize = 11;
+
+    #[test]
+    fn two_side_by_side_have_the_states_that_they_have_in_both_orders() {
+        let (_, spec) = kinds().pop().expect("there are some");
+        let (graph, _) = walk(&spec, Freezer::CgroupV1, Reach::two_at_once(DEPTH), None);
+        let in_both_orders = |port_is_shared: bool| {
+            let mut known = HashSet::from([(0, 0)]);
+            let mut layer = vec![(0, 0)];
+            for _ in 0..DEPTH {
+                let after = |(one, other)| {
+                    let one_moves = after_a_move_of(&graph, one, other, port_is_shared);
+                    let other_moves = after_a_move_of(&graph, other, one, port_is_shared);
+                    one_moves.into_iter().chain(other_moves.into_iter().map(|(other, one)| (one, other)))
+                };
+                layer = layer.into_iter().flat_map(after).filter(|pair| known.insert(*pair)).collect();
+            }
+            known
+                .into_iter()
+                .map(|(one, other)| (one.min(other), one.max(other)))
+                .collect::<HashSet<_>>()
+                .len()
+        };
+        let found = several(&spec, Freezer::CgroupV1, 2, DEPTH, |_, _| {});
+        assert_eq!(found.states, in_both_orders(true));
+        assert!(in_both_orders(true) < in_both_orders(false), "nobody waits for the port");
+    }
+
+    /// Where two can stand after the first has moved: a reboot moves both, and the port is given to one alone.
+    fn after_a_move_of(graph: &Graph, one: u32, other: u32, port_is_shared: bool) -> Vec<(u32, u32)> {
+        let edges = |node: u32| graph.edges[node as usize].iter();
+        let rebooted = |node| edges(node).find(|edge| edge.kind == Kind::Host).map_or(node, |edge| edge.to);
+        let is_taken = port_is_shared && graph.holds_port[other as usize];
+        edges(one)
+            .filter(|edge| edge.kind != Kind::PortGiven || !is_taken)
+            .map(|edge| (edge.to, if edge.kind == Kind::Host { rebooted(other) } else { other }))
+            .collect()
+    }
+
+    #[test]
+    fn where_the_world_alone_leads_to_no_answer_a_life_is_stuck() {
+        let mut graph = Graph {
+            edges: vec![
+                vec![Edge { to: 1, kind: Kind::Asked }],
+                vec![Edge { to: 0, kind: Kind::World }, Edge { to: 2, kind: Kind::Lost }],
+                vec![Edge { to: 0, kind: Kind::Asked }],
+            ],
+            parents: vec![None, Some((0, Move::Ask(Request::Stop))), Some((1, Move::Keeper))],
+            holds_port: vec![false; 3],
+            quiet: vec![true, false, false],
+        };
+        let (violation, path) = graph.stuck(None).expect("the last one waits for somebody to ask");
+        assert_eq!(violation.rule.name, "answers-come");
+        assert_eq!(path, ["somebody asks: Stop", "the keeper is killed"]);
+        assert!(graph.stuck(rules::find("stop-ends")).is_none());
+        assert!(graph.stuck(rules::find("answers-come")).is_some());
+        graph.edges[2][0].kind = Kind::World;
+        assert!(graph.stuck(None).is_none());
     }
 }
