@@ -11,5 +11,6 @@ mod lives;
 mod noted;
 mod own_rules;
 mod regressions;
+mod shrunk;
 mod space;
 mod thought_out;
