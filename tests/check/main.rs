@@ -14,3 +14,4 @@ mod regressions;
 mod shrunk;
 mod space;
 mod thought_out;
+mod watched;
