@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they are made of")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use assert_cmd::Command;
@@ -63,6 +64,26 @@ fn the_model_answers_as_it_did_when_it_was_read() {
             for because in grade.because {
                 let _ = writeln!(told, "    {because}");
             }
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+/// In each topic: which containers, what is done with them, and what is asked of that.
+#[test]
+fn everything_is_asked_in_the_end() {
+    let mut told = String::new();
+    for topic in Topic::ALL {
+        let mut parts = [const { BTreeSet::new() }; 4];
+        for question in Quiz::new(5, Some(*topic)).take(400) {
+            parts[0].insert(question.setting);
+            parts[1].extend(question.so_far);
+            parts[2].insert(question.act);
+            parts[3].insert(question.ask.to_owned());
+        }
+        let _ = writeln!(told, "{topic}");
+        for part in parts {
+            let _ = writeln!(told, "- {}", part.into_iter().collect::<Vec<_>>().join(" / "));
         }
     }
     insta::assert_snapshot!(told);
