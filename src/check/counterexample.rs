@@ -134,7 +134,7 @@ fn claim(step: &mut Step, right: &Shown, wrong: &Shown) {
     }
     let mut expect = Expect::default();
     let took = right.took.unwrap_or_default();
-    if right.took != wrong.took && !refused(right) || took >= NOTICED {
+    if right.took != wrong.took || took >= NOTICED {
         expect.took = right.took.map(Took::About);
     }
     if right.events != wrong.events {
@@ -190,4 +190,16 @@ fn pattern(event: &str) -> Option<EventPattern> {
 /// `8081` of `0.0.0.0:8081->80/tcp`.
 fn host_port(shown: &str) -> Option<u16> {
     shown.split("->").next()?.rsplit(':').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_port;
+
+    #[test]
+    fn a_port_is_claimed_by_its_number_on_the_host() {
+        assert_eq!(host_port("0.0.0.0:8081->80/tcp"), Some(8081));
+        assert_eq!(host_port("[::]:8081->80/udp"), Some(8081));
+        assert_eq!(host_port("80/tcp"), None);
+    }
 }

@@ -223,13 +223,11 @@ impl Author {
     }
 
     fn beginning(&mut self, name: Name) -> Action {
-        let can_be_made = self.scenario.containers.contains_key(&name);
         match self.chance.below(10) {
             0 => Action::Stop(Stop { containers: vec![name], timeout: None, signal: None }),
             1 => Action::Start(vec![name]),
-            2 | 3 if can_be_made => Action::Create(vec![name]),
-            _ if can_be_made => Action::Run(vec![name]),
-            _ => Action::Pause(vec![name]),
+            2 | 3 => Action::Create(vec![name]),
+            _ => Action::Run(vec![name]),
         }
     }
 
