@@ -15,7 +15,7 @@ use crate::model::{
     Signal, StopTimeout,
 };
 use crate::scenario::replay::Stage;
-use crate::scenario::{Action, Crash, Kill, Place, Remove, Scenario, Step, Stop, Text};
+use crate::scenario::{Action, Crash, Kill, Place, Remove, Scenario, Step, Stop};
 
 /// No story is longer.
 pub const LONGEST: usize = 6;
@@ -107,7 +107,6 @@ fn casts() -> Vec<Scenario> {
     let polite = Behavior { signals: [(Signal::TERM, polite)].into(), ..Behavior::default() };
     let port = PortBinding { ip: None, host: Some(18081), container: 80, protocol: Protocol::Tcp };
     let published = |spec: ContainerSpec| ContainerSpec { publish: vec![port.clone()], ..spec };
-    let two_codes = Behavior { runs: vec![exits(0, 1), exits(0, 3)], ..Behavior::default() };
     let hungry = Behavior {
         memory: Some(Memory { size: 128 << 20, after: Duration::from_secs(1) }),
         ..Behavior::default()
@@ -118,7 +117,6 @@ fn casts() -> Vec<Scenario> {
         that(RestartPolicy::No, polite.clone()),
         that(RestartPolicy::No, Behavior { cpu: 100, ..Behavior::default() }),
         that(RestartPolicy::Always, polite),
-        that(RestartPolicy::No, two_codes),
         that(RestartPolicy::OnFailure { max: 2 }, exits(0, 1)),
         that(RestartPolicy::Always, exits(0, 1)),
         that(RestartPolicy::Always, exits(11, 1)),
@@ -129,7 +127,6 @@ fn casts() -> Vec<Scenario> {
     let web = Name::new("web").expect("a letter begins it");
     let other = Name::new("other").expect("a letter begins it");
     let cast = |members: Vec<(Name, ContainerSpec)>| Scenario {
-        title: Text::Plain("A short life".into()),
         containers: members.into_iter().collect(),
         ..Scenario::default()
     };

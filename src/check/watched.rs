@@ -169,14 +169,9 @@ impl Watched {
         self.seen_at = self.engine.now();
     }
 
-    /// Whom a request is for: who has that name, or had it a moment ago.
+    /// Whom a request is for.
     fn addressed(&mut self, name: &Name) -> Option<Id> {
-        let host = self.engine.host();
-        let id = host.id(name);
-        let id = id.or_else(|| {
-            let alive = |life: &Life| life.status.state != State::Absent;
-            self.lives.iter().find(|(_, life)| life.name == *name && alive(life)).map(|(id, _)| *id)
-        })?;
+        let id = self.engine.host().id(name)?;
         self.lives.entry(id).or_insert_with(|| Life {
             name: name.clone(),
             status: Status::ABSENT,

@@ -1,5 +1,7 @@
 //! A life at random that goes wrong is made shorter and plainer, until nothing can be left out of what goes wrong in it.
 
+use std::fmt::Write as _;
+
 use terrarium::check::lives::{Venue, breaks, life, lived, retold, shrunk};
 use terrarium::check::rules::find;
 use terrarium::engine::planted::Break;
@@ -23,12 +25,12 @@ fn nothing_is_left_but_what_goes_wrong() {
         let lives = (0..3000).map(|number| (number, life(1, number, Venue::Simulator)));
         let found = lives.into_iter().find(|(_, life)| goes_wrong(life));
         let (number, wrong) = found.unwrap_or_else(|| panic!("{bug}: no life goes wrong"));
-        let lived = lived(1, number, Venue::Simulator, Some(bug), Some(rule));
-        assert_eq!(lived.scenario.planted, Some(bug));
-        assert_eq!(lived.broken.first().map(|broken| broken.rule.name), Some(rule.name));
+        let as_lived = lived(1, number, Venue::Simulator, Some(bug), Some(rule));
+        assert_eq!(as_lived.scenario.planted, Some(bug));
+        assert_eq!(as_lived.broken.first().map(|broken| broken.rule.name), Some(rule.name));
         let short = shrunk(&wrong, goes_wrong);
         assert!(goes_wrong(&short) && breaks(&short, None, rule).is_none(), "{bug}");
-        told += &format!("{bug}, of {} steps\n{}", wrong.steps.len(), short.to_yaml());
+        let _ = write!(told, "{bug}, of {} steps\n{}", wrong.steps.len(), short.to_yaml());
     }
     insta::assert_snapshot!(told);
 }

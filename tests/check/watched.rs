@@ -22,8 +22,19 @@ fn shipped() -> Vec<(PathBuf, Scenario)> {
         let scenario = parse(path.to_str().unwrap(), &text).unwrap_or_else(|error| panic!("{error}"));
         (path, scenario)
     };
-    files.map(read).collect()
+    let mut all: Vec<_> = files.map(read).collect();
+    all.push((PathBuf::from("the story below"), parse("story", STORY).unwrap()));
+    all
 }
+
+/// Of what no shipped scenario leaves for others to see.
+const STORY: &str = "
+title: T
+containers: { web: { restart: always } }
+steps:
+  - run: web
+  - reboot: host
+";
 
 /// Everything that can be seen of a life, step by step, and what it has left.
 fn seen<E: Engine>(engine: E, scenario: &Scenario) -> (Vec<String>, Stage<E>) {
