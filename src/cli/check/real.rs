@@ -13,7 +13,7 @@ use super::super::engine::{EngineFailure, EngineWord, Engines};
 use super::super::{BAD, GOOD, Globals, complain};
 use super::{Check, print, progress};
 use crate::check::lives::{self, Venue};
-use crate::engine::differences::{BESIDE_OTHERS, Difference};
+use crate::engine::differences::{BESIDE_OTHERS, Difference, ON_A_BUSY_HOST};
 use crate::engine::trace::{Audience, Closing, Opening, StepOpening, StepTrace};
 use crate::report;
 use crate::scenario::Scenario;
@@ -36,6 +36,8 @@ pub(super) enum Place {
 struct Came {
     steps: usize,
     wrong: Vec<String>,
+    /// How many of those say that it took its time.
+    late: usize,
     /// By name: how often a known difference explains what the engine did.
     explained: BTreeMap<&'static str, (usize, &'static Difference)>,
 }
@@ -75,8 +77,8 @@ impl Check {
     pub(super) fn in_lockstep(&self, place: Place, globals: &Globals) -> io::Result<u8> {
         let engines = Engines::default();
         let (mut lived, cut_short) = self.live_all(place, globals, &engines);
-        if cut_short.is_none() && place.side_by_side() > 1 {
-            self.live_again_alone(&mut lived, place, globals, &engines);
+        if cut_short.is_none() {
+            self.live_again(&mut lived, place, globals, &engines);
         }
         progress("");
         let wrong: Vec<u64> =
@@ -124,21 +126,25 @@ impl Check {
         Ok(BAD)
     }
 
-    /// What went otherwise beside others may go as predicted by itself.
-    fn live_again_alone(
+    /// What went otherwise beside others may go as predicted by itself, and what was only late may be in time.
+    fn live_again(
         &self,
         lived: &mut BTreeMap<u64, Came>,
         place: Place,
         globals: &Globals,
         engines: &Engines,
     ) {
-        for (number, came) in lived.iter_mut().filter(|(_, came)| !came.wrong.is_empty()) {
+        let why = match place {
+            Place::Kernel => &ON_A_BUSY_HOST,
+            Place::Docker => &BESIDE_OTHERS,
+        };
+        for (number, came) in lived.iter_mut().filter(|(_, came)| came.deserves_another(place)) {
             progress(&format!("life {number} once more, by itself"));
             let again = live(&lives::life(self.seed, *number, place.venue()), place, globals, engines);
             if let Ok(mut again) = again
                 && again.wrong.is_empty()
             {
-                again.explained.entry(BESIDE_OTHERS.name).or_insert((0, &BESIDE_OTHERS)).0 += 1;
+                again.explained.entry(why.name).or_insert((0, why)).0 += 1;
                 *came = again;
             }
         }
@@ -180,6 +186,13 @@ impl Check {
             bench();
         });
         (std::mem::take(&mut unpoisoned(&lived)), unpoisoned(&failure).take())
+    }
+}
+
+impl Came {
+    /// On a kernel nothing but time depends on how busy it is.
+    fn deserves_another(&self, place: Place) -> bool {
+        !self.wrong.is_empty() && (place == Place::Docker || self.wrong.len() == self.late)
     }
 }
 
@@ -231,6 +244,7 @@ impl Audience for Came {
     fn step_done(&mut self, step: &StepTrace) -> io::Result<()> {
         self.steps += 1;
         let of_step = |text: String| format!("step {}, {}: {text}", step.index, step.action);
+        self.late += step.unexplained().filter(|difference| difference.what == "took").count();
         self.wrong.extend(step.unexplained().map(|difference| of_step(difference.to_string())));
         self.wrong.extend(step.unmet.iter().flatten().map(|unmet| of_step(unmet.clone())));
         for difference in step.explained().filter_map(|divergence| divergence.explained) {
@@ -242,5 +256,24 @@ impl Audience for Came {
     fn closing(&mut self, closing: &Closing) -> io::Result<()> {
         self.wrong.extend(closing.left_behind.iter().map(|left| format!("left behind: {left}")));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_asked_again_only_if_it_was_late_and_nothing_else() {
+        let came = |wrong: &[&str], late| Came {
+            wrong: wrong.iter().map(|wrong| (*wrong).into()).collect(),
+            late,
+            ..Came::default()
+        };
+        let late = came(&["step 1, run: took"], 1);
+        assert!(late.deserves_another(Place::Kernel) && late.deserves_another(Place::Docker));
+        let otherwise = came(&["step 1, run: took", "step 2, stop: a"], 1);
+        assert!(!otherwise.deserves_another(Place::Kernel) && otherwise.deserves_another(Place::Docker));
+        assert!(!came(&[], 0).deserves_another(Place::Docker));
     }
 }
