@@ -11,7 +11,7 @@ use crate::engine::trace::Happening;
 use crate::engine::{Engine, Local, Notes, Passed};
 use crate::model::{
     Command, ContainerSpec, Effect, Effects, Failure, Host, HostFacts, Id, Name, Observation, Outcome,
-    Refusal, Resources, Signal, State, Status, Ticket,
+    Refusal, Resources, Signal, Status, Ticket,
 };
 use crate::world::images::{ImageAnswer, ImageRequest};
 use crate::world::simulated::Simulated;
