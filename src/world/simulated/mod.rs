@@ -239,9 +239,10 @@ impl Simulated {
         self.facts.namespaces - u64::from(spec.network == NetworkMode::Host)
     }
 
-    fn plan(&mut self, id: Id, run: u32, agenda: Vec<(Duration, Deed)>) {
+    /// Notes what a process of a container will do, and after which time each.
+    fn plan(&mut self, id: Id, agenda: Vec<(Duration, Deed)>, due: impl Fn(Deed) -> Due) {
         for (after, deed) in agenda {
-            self.schedule.add(self.now.saturating_add(after), Turn::Process, (id, Due::Deed(run, deed)));
+            self.schedule.add(self.now.saturating_add(after), Turn::Process, (id, due(deed)));
         }
     }
 
@@ -263,7 +264,7 @@ impl Simulated {
         if process.take_oom() == Oom::Struck {
             self.see(id, Observation::Within(Within::OutOfMemory));
         }
-        self.plan(id, run, agenda);
+        self.plan(id, agenda, |deed| Due::Deed(run, deed));
     }
 
     fn exec(&mut self, id: Id, exec: ExecId, command: &[String]) {
@@ -286,13 +287,7 @@ impl Simulated {
         container.execs.insert(exec, process);
         let run = container.run;
         self.see(id, Observation::Within(Within::ExecBegan(exec)));
-        for (after, deed) in agenda {
-            self.schedule.add(
-                self.now.saturating_add(after),
-                Turn::Process,
-                (id, Due::ExecDeed(run, exec, deed)),
-            );
-        }
+        self.plan(id, agenda, |deed| Due::ExecDeed(run, exec, deed));
     }
 
     fn with_exec(&mut self, id: Id, exec: ExecId, deed: Deed) {
@@ -304,27 +299,17 @@ impl Simulated {
             container.execs.remove(&exec);
             return self.see(id, Observation::Within(Within::ExecEnded(exec, ending.code)));
         }
-        for (after, deed) in agenda {
-            self.schedule.add(
-                self.now.saturating_add(after),
-                Turn::Process,
-                (id, Due::ExecDeed(run, exec, deed)),
-            );
-        }
+        self.plan(id, agenda, |deed| Due::ExecDeed(run, exec, deed));
     }
 
     /// The freezer holds every process of a container.
     fn move_execs(&mut self, id: Id, how: fn(&mut Process, Duration) -> Vec<(Duration, Deed)>) {
         let Some(container) = self.containers.get_mut(&id) else { return };
-        let run = container.run;
-        for (exec, process) in &mut container.execs {
-            for (after, deed) in how(process, self.now) {
-                self.schedule.add(
-                    self.now.saturating_add(after),
-                    Turn::Process,
-                    (id, Due::ExecDeed(run, *exec, deed)),
-                );
-            }
+        let (run, now) = (container.run, self.now);
+        let agendas: Vec<_> =
+            container.execs.iter_mut().map(|(exec, process)| (*exec, how(process, now))).collect();
+        for (exec, agenda) in agendas {
+            self.plan(id, agenda, |deed| Due::ExecDeed(run, exec, deed));
         }
     }
 
