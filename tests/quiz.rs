@@ -69,13 +69,14 @@ fn the_model_answers_as_it_did_when_it_was_read() {
     insta::assert_snapshot!(told);
 }
 
-/// In each topic: which containers, what is done with them, and what is asked of that.
+/// In each topic: which containers, what is done with them, what is asked of that, and what explains it.
 #[test]
 fn everything_is_asked_in_the_end() {
     let mut told = String::new();
     for topic in Topic::ALL {
-        let mut parts = [const { BTreeSet::new() }; 4];
+        let mut parts = [const { BTreeSet::new() }; 5];
         for question in Quiz::new(5, Some(*topic)).take(400) {
+            parts[4].extend(question.grade("").because);
             parts[0].insert(question.setting);
             parts[1].extend(question.so_far);
             parts[2].insert(question.act);

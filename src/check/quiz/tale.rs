@@ -258,7 +258,7 @@ fn signals(chance: &mut Chance) -> Tale {
     let signal = chance.pick(&["TERM", "KILL", "HUP", "USR1", "QUIT", "INT"]);
     let catchable = signal != "KILL";
     let (setting, spec, aside) = match chance.pick(&["bare", "init", "handle", "exit", "ignore", "other"]) {
-        "init" => ("handles no signal, and runs under a small init".into(), "init: true".into(), "under"),
+        "init" => ("handles no signal, and runs under a small init".into(), "init: true".into(), "bare"),
         "handle" if catchable => (
             format!("catches SIG{signal} and goes on"),
             format!("behavior: {{ signals: {{ {signal}: handle }} }}"),
@@ -301,11 +301,9 @@ fn signals(chance: &mut Chance) -> Tale {
     tale.aspects = &[State, State, Exit, Events];
     tale.settles = Some(SOON);
     tale.aside = Some(match aside {
-        "under" => "Under an init the process is not PID 1, so a signal that it does not handle has its usual effect.".into(),
         "caught" => "A process that catches a signal decides itself what comes of it.".into(),
         "ignored" => format!("SIG{signal} is ignored, so nothing comes of it."),
-        _ if catchable => format!("It is PID 1 and has no handler for SIG{signal}: the kernel drops it."),
-        _ => "Nothing is protected from a SIGKILL that comes from outside its PID namespace.".into(),
+        _ => format!("It is PID 1 and has no handler for SIG{signal}: the kernel drops it."),
     });
     tale
 }
