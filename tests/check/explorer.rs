@@ -34,7 +34,7 @@ fn a_browser_is_shown_what_can_happen_first_and_what_then() {
     let mut explorer = explorer(&free);
     let mut told = String::new();
     BufReader::new(explorer.0.stdout.take().unwrap()).read_line(&mut told).unwrap();
-    assert!(told.contains(&format!("http://{free}")), "{told}");
+    assert!(told.contains(&format!("http://{free}")) && told.contains("restart: on-failure:2"), "{told}");
     // It listens a moment after it has said so.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while TcpStream::connect(&free).is_err() {

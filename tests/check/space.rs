@@ -50,6 +50,16 @@ fn all_lives_of_one_container_keep_every_rule() {
     assert_eq!(found.iter().map(|(_, found)| found.edges).sum::<usize>(), MOVES);
 }
 
+/// There a SIGKILL from outside ends a frozen process at once.
+#[test]
+fn the_better_freezer_lets_more_happen() {
+    let (_, spec) = kinds().swap_remove(0);
+    let [v1, v2] =
+        [Freezer::CgroupV1, Freezer::CgroupV2].map(|freezer| one(&spec, freezer, Reach::ONE_BY_ONE, None));
+    assert!(v2.complete && v2.broken.is_none(), "{:?}", v2.broken);
+    assert!(v2.edges > v1.edges, "{} moves, and {}", v2.edges, v1.edges);
+}
+
 #[test]
 fn all_that_is_asked_two_at_once_keeps_every_rule_eight_moves_deep() {
     assert_eq!(states(&walk(Reach::two_at_once(DEPTH))), TWO_AT_ONCE);

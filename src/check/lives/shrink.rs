@@ -3,7 +3,7 @@
 use crate::check::rules::{Rule, Violation};
 use crate::check::watched::Watched;
 use crate::engine::planted::Break;
-use crate::engine::trace::StepOutcome;
+use crate::engine::trace::StepTrace;
 use crate::model::{Behavior, ContainerSpec, HostFacts, Name};
 use crate::scenario::replay::Stage;
 use crate::scenario::{Action, Scenario};
@@ -18,18 +18,16 @@ pub fn retold(scenario: &Scenario) -> Option<Scenario> {
         step.refused = None;
         let parts = stage.play(index, step).ok()?;
         step.refused = super::refusal(&parts);
-        let begun = parts.iter().all(|part| part.outcome == StepOutcome::Done);
-        if matches!(step.action, Action::Join(_)) && !begun && nothing_to_join(&parts) {
+        if nothing_to_join(&parts) {
             return None;
         }
     }
     crate::scenario::parse("life", &told.to_yaml()).ok().map(|_| told)
 }
 
-fn nothing_to_join(parts: &[crate::engine::trace::StepTrace]) -> bool {
-    parts
-        .iter()
-        .any(|part| part.message.as_ref().is_some_and(|message| message.contains("nothing was begun")))
+fn nothing_to_join(parts: &[StepTrace]) -> bool {
+    let says_so = |message: &String| message.contains("nothing was begun");
+    parts.iter().any(|part| part.message.as_ref().is_some_and(says_so))
 }
 
 /// How a life breaks a rule, if it does.
@@ -63,7 +61,7 @@ fn simpler(scenario: &Scenario) -> Vec<Scenario> {
     }
     let steps = scenario.steps.len();
     for length in [steps / 2, steps / 4, 1] {
-        for from in (0..steps).rev().filter(|_| length > 0) {
+        for from in (0..steps).rev() {
             if from + length <= steps {
                 let mut shorter = scenario.clone();
                 shorter.steps.drain(from..from + length);
@@ -120,6 +118,7 @@ fn plainer(spec: &ContainerSpec) -> Vec<ContainerSpec> {
         behavior(Behavior { health: Vec::new(), ..own.clone() }),
         behavior(Behavior { runs: Vec::new(), ..own.clone() }),
     ];
+    found.extend(own.runs.iter().cloned().map(behavior));
     for signal in own.signals.keys() {
         let mut fewer = own.clone();
         fewer.signals.remove(signal);

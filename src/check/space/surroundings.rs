@@ -402,3 +402,65 @@ impl Local {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of it if it is asked for these, and the world does whatever it is told at once.
+    fn after(requests: &[Request]) -> Local {
+        let spec = ContainerSpec { publish: vec![published()], ..ContainerSpec::default() };
+        let go_on = |local: Local, step| {
+            let (next, broken) = local.after(&spec, step, None, &mut Tally::default());
+            assert!(broken.is_none(), "{broken:?}");
+            next
+        };
+        let mut local = Local::new(Freezer::CgroupV1);
+        for request in requests {
+            local = go_on(local, Move::Ask(*request));
+            while let Some(owed) = local.owes.iter().next().copied() {
+                local = go_on(local, Move::Well(owed));
+            }
+        }
+        local
+    }
+
+    #[test]
+    fn it_costs_what_it_has() {
+        let running = after(&[Request::Create, Request::Start]);
+        let costs = running.costs();
+        assert_eq!(costs.processes.zip(costs.memory_bytes), Some((1, 1)));
+        assert_eq!(costs.namespaces.zip(costs.mounts), Some((1, 1)));
+        assert_eq!((costs.ports, running.holds_port()), (vec![port().to_string()], true));
+        let costs = after(&[]).costs();
+        assert_eq!(costs.processes.zip(costs.memory_bytes), Some((0, 0)));
+        assert_eq!(costs.namespaces.zip(costs.mounts), Some((0, 0)));
+        assert!(costs.ports.is_empty());
+    }
+
+    #[test]
+    fn what_has_to_be_answered_is_not_quiet_until_it_is() {
+        let quiet = |requests: &[Request]| after(requests).is_quiet();
+        let running = [Request::Create, Request::Start];
+        assert!(quiet(&running));
+        assert!(quiet(&[Request::Create, Request::Start, Request::Wait]), "it may run for ever");
+        assert!(quiet(&[Request::Create, Request::Start, Request::Exec]), "it may, too");
+        assert!(!quiet(&[Request::Create, Request::Start, Request::Stop]));
+        assert!(!quiet(&[Request::Create, Request::Start, Request::StopPatiently]));
+        assert!(!quiet(&[Request::Create, Request::Start, Request::Stop, Request::Pause]));
+        assert!(
+            quiet(&[Request::Create, Request::Start, Request::StopPatiently, Request::Pause]),
+            "both were asked for"
+        );
+    }
+
+    #[test]
+    fn who_stands_still_ends_by_a_signal_where_the_freezer_lets_it() {
+        let ends = |freezer| {
+            let paused = after(&[Request::Create, Request::Start, Request::Pause]);
+            let paused = Local { freezer, ..paused };
+            paused.moves(&ContainerSpec::default(), 0).contains(&Move::End(137, Oom::None))
+        };
+        assert!(ends(Freezer::CgroupV2) && !ends(Freezer::CgroupV1));
+    }
+}
