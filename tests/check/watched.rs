@@ -30,10 +30,12 @@ fn shipped() -> Vec<(PathBuf, Scenario)> {
 /// Of what no shipped scenario leaves for others to see.
 const STORY: &str = "
 title: T
-containers: { web: { restart: always } }
+containers: { web: { restart: always }, other: }
 steps:
-  - run: web
+  - run: [web, other]
+  - async: { stop: web }
   - reboot: host
+  - join: web
 ";
 
 /// Everything that can be seen of a life, step by step, and what it has left.
