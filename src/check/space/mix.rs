@@ -36,10 +36,6 @@ impl Hasher for Mix {
         self.0 = u64::try_from(low ^ high).expect("both halves have 64 bits").wrapping_add(FACTOR);
     }
 
-    fn write_u128(&mut self, number: u128) {
-        self.write(&number.to_le_bytes());
-    }
-
     fn write_usize(&mut self, number: usize) {
         self.write_u64(number as u64);
     }
