@@ -33,6 +33,7 @@ const BY_HAND: [&str; 9] = [
     "cargo install cargo-mutants --locked",
     "cargo mutants --in-place --file src/model/life/stopping.rs",
     "cargo mutants --in-place --file 'src/model/**' --file 'src/check/rules/*' --shard 0/60",
+    "cargo mutants --no-config --in-place --file src/check/stories.rs -- --lib --test check --test matrix --test quiz",
     "terrarium replay ten-seconds --predict",
     "terrarium replay ten-seconds --why",
     "terrarium replay ten-seconds --engine sim --play",
