@@ -26,7 +26,7 @@ const RENEW: &str = "TERRARIUM_RENEW=1 cargo test --test docs";
 const CARGO: [&str; 3] = ["cargo test", "cargo build --no-default-features", "cargo install --path ."];
 
 /// Commands with a prompt that no session can hold: they ask somebody who sits there, or take their time.
-const BY_HAND: [&str; 9] = [
+const BY_HAND: [&str; 10] = [
     RENEW,
     "tests/fuzz/run",
     "tests/fuzz/run 60 scenario journal",

@@ -254,7 +254,7 @@ impl Local {
         next.past.take_in_costs(after.state, &costs);
         next.past.saturate(after.state, MANY, LONG);
         if after.state == State::Absent && next.host.names().next().is_none() {
-            next.past = Past { open: next.past.open, ..Past::default() };
+            next.past = Past::default();
             // Nothing that is owed to nobody reaches the next one of its name.
             next.lose_everything();
             next.timers.clear();
