@@ -242,7 +242,7 @@ impl Local {
             before: &before,
             after: &after,
             costs: &costs,
-            burnt_in: moves.then_some(after.state).filter(|state| *state != State::Removing),
+            burnt_in: moves.then_some(after.state),
             past: &self.past,
             now: &next.past,
             others: &[],
