@@ -3,6 +3,7 @@
 //! The loop waits in poll(2) for a signal (by way of an eventfd), a client, or a timerfd. A timerfd, because the
 //! timeout of poll itself may start anew after a freeze, and what fell due meanwhile has to happen at the thaw.
 
+mod alarm;
 mod children;
 mod cpu;
 mod files;
@@ -27,11 +28,10 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
 };
 use thiserror::Error;
 
-use self::{cpu::Burner, memory::Held, ready::Ready, serve::Server, signals::Signals};
+use self::{alarm::Alarm, cpu::Burner, memory::Held, ready::Ready, serve::Server, signals::Signals};
 use super::{commands, init, sys};
 use crate::model::Behavior;
 
@@ -123,7 +123,7 @@ struct Life {
     signals: Signals,
     server: Server,
     burner: Option<Burner>,
-    timer: TimerFd,
+    alarm: Alarm,
     /// When it takes memory, and how much.
     takes: Option<(Instant, u64)>,
     held: Option<Held>,
@@ -154,7 +154,7 @@ impl Life {
             signals,
             server,
             burner: Burner::new(behavior.cpu, Instant::now()),
-            timer: TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).map_err(ActError::Wait)?,
+            alarm: Alarm::new().map_err(ActError::Wait)?,
             takes: behavior.memory.and_then(|memory| Some((moment(memory.after)?, memory.size))),
             held: None,
             ends: behavior.exits.and_then(|exit| Some((moment(exit.after)?, exit.code))),
@@ -177,7 +177,7 @@ impl Life {
             {
                 return Ok(code);
             }
-            if self.wait(now).map_err(ActError::Wait)? {
+            if self.wait().map_err(ActError::Wait)? {
                 self.signals.reap();
                 self.server.serve();
             }
@@ -199,25 +199,18 @@ impl Life {
     }
 
     /// Waits until something is to be done; says whether a signal or a client wants attention.
-    fn wait(&self, now: Instant) -> nix::Result<bool> {
+    fn wait(&self) -> nix::Result<bool> {
         let next = [
             self.takes.map(|(at, _)| at),
             self.ends.map(|(at, _)| at),
             self.burner.as_ref().map(Burner::turn),
             self.server.patience_ends(),
         ];
-        let mut timeout = PollTimeout::NONE;
-        match next.into_iter().flatten().min().map(|at| at.saturating_duration_since(now)) {
-            None => self.timer.unset()?,
-            Some(Duration::ZERO) => timeout = PollTimeout::ZERO,
-            Some(left) => {
-                self.timer.set(Expiration::OneShot(left.into()), TimerSetTimeFlags::empty())?;
-            }
-        }
-        let mut fds = vec![PollFd::new(self.timer.as_fd(), PollFlags::POLLIN)];
+        self.alarm.set(next.into_iter().flatten().min())?;
+        let mut fds = vec![PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN)];
         fds.extend(self.signals.wake_fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         fds.extend(self.server.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        match poll(&mut fds, timeout) {
+        match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => Ok(fds[1..].iter().any(|fd| fd.any().unwrap_or(true))),
             Err(error) => Err(error),
         }
