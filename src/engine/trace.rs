@@ -152,6 +152,8 @@ pub struct Divergence {
     pub measured: String,
     /// Why that is so, where it is known and no mistake.
     pub explained: Option<&'static Difference>,
+    /// Whether it is that a step took longer than it was to.
+    pub late: bool,
 }
 
 /// What a measurement is held against.

@@ -36,7 +36,7 @@ pub(super) enum Place {
 struct Came {
     steps: usize,
     wrong: Vec<String>,
-    /// How many of those say that it took its time.
+    /// How many of those say that a step took longer than it was to.
     late: usize,
     /// By name: how often a known difference explains what the engine did.
     explained: BTreeMap<&'static str, (usize, &'static Difference)>,
@@ -244,7 +244,7 @@ impl Audience for Came {
     fn step_done(&mut self, step: &StepTrace) -> io::Result<()> {
         self.steps += 1;
         let of_step = |text: String| format!("step {}, {}: {text}", step.index, step.action);
-        self.late += step.unexplained().filter(|difference| difference.what == "took").count();
+        self.late += step.unexplained().filter(|difference| difference.late).count();
         self.wrong.extend(step.unexplained().map(|difference| of_step(difference.to_string())));
         self.wrong.extend(step.unmet.iter().flatten().map(|unmet| of_step(unmet.clone())));
         for difference in step.explained().filter_map(|divergence| divergence.explained) {

@@ -211,6 +211,7 @@ pub(super) fn differs(
         predicted: predicted.into(),
         measured: measured.into(),
         explained: None,
+        late: false,
     }
 }
 
@@ -277,7 +278,7 @@ pub(super) fn compare_times(
     let (foreseen, took) = predicted.took.zip(part.took).filter(|_| !is_about_images(part))?;
     let told = |time: Duration| format!("{:.2} s", time.as_secs_f64());
     (foreseen.abs_diff(took) > tolerance.of_time(foreseen, &predicted.happened))
-        .then(|| differs("took", told(foreseen), told(took)))
+        .then(|| Divergence { late: took > foreseen, ..differs("took", told(foreseen), told(took)) })
 }
 
 pub(super) fn compare_status(name: &Name, predicted: &Status, measured: &Status) -> Option<Divergence> {
@@ -339,4 +340,35 @@ pub(super) fn compare_cpu(
     let (predicted, measured) = share(predicted, None).zip(share(part, looked_for))?;
     ((predicted - measured).abs() > Tolerance::Kernel.of_cpu())
         .then(|| differs(format!("{name}'s CPU"), format!("{predicted:.0} %"), format!("{measured:.0} %")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::trace::StepOutcome;
+
+    fn step_of(seconds: u64) -> StepTrace {
+        StepTrace {
+            index: 1,
+            action: "stop",
+            container: None,
+            at: Duration::ZERO,
+            took: Some(Duration::from_secs(seconds)),
+            outcome: StepOutcome::Done,
+            message: None,
+            happened: Vec::new(),
+            ledger: BTreeMap::new(),
+            unmet: None,
+            diverged: Vec::new(),
+            image: None,
+        }
+    }
+
+    #[test]
+    fn a_step_is_late_if_it_took_longer_and_not_if_it_was_over_too_soon() {
+        let late = |took| {
+            compare_times(&step_of(10), &step_of(took), Tolerance::Kernel).map(|divergence| divergence.late)
+        };
+        assert_eq!([late(8), late(10), late(12)], [Some(false), None, Some(true)]);
+    }
 }
