@@ -327,12 +327,12 @@ mod tests {
 
     /// Where two can stand after the first has moved: a reboot moves both, and the port is given to one alone.
     fn after_a_move_of(graph: &Graph, one: u32, other: u32, port_is_shared: bool) -> Vec<(u32, u32)> {
-        let edges = |node: u32| graph.edges[node as usize].iter();
-        let rebooted = |node| edges(node).find(|edge| edge.kind == Kind::Host).map_or(node, |edge| edge.to);
+        let rebooted = graph.rebooted(other).unwrap_or(other);
         let is_taken = port_is_shared && graph.holds_port[other as usize];
-        edges(one)
+        graph.edges[one as usize]
+            .iter()
             .filter(|edge| edge.kind != Kind::PortGiven || !is_taken)
-            .map(|edge| (edge.to, if edge.kind == Kind::Host { rebooted(other) } else { other }))
+            .map(|edge| (edge.to, if edge.kind == Kind::Host { rebooted } else { other }))
             .collect()
     }
 
